@@ -1,0 +1,46 @@
+"""Strict JAX on 8 virtual CPU devices, and where the test data are."""
+
+import os
+from pathlib import Path
+
+# Subprocesses inherit it. Set JAX_PLATFORMS to run the suite elsewhere.
+os.environ.setdefault('JAX_PLATFORMS', 'cpu')
+
+import jax
+import numpy as np
+import pytest
+from absl import flags
+
+ROOT = Path(__file__).resolve().parents[1]
+
+jax.config.update('jax_num_cpu_devices', 8)
+# A [B] and a [B, C] that meet by accident broadcast to nonsense.
+jax.config.update('jax_numpy_rank_promotion', 'raise')
+# grain's workers read absl flags, which nobody parses under pytest.
+flags.FLAGS.mark_as_parsed()
+
+
+@pytest.fixture(scope='session')
+def root():
+    """The repository root."""
+    return ROOT
+
+
+@pytest.fixture(scope='session')
+def shared():
+    """The folder of data and golden vectors that may lie beside the repository."""
+    path = ROOT.parent / 'shared'
+    if not path.is_dir():
+        pytest.skip('needs the folder ../shared beside the repository')
+    return path
+
+
+@pytest.fixture(scope='session')
+def golden():
+    """Reads a case of tests/golden: ``golden('usb_fixmatch')`` -> dict of arrays."""
+
+    def load(name):
+        with np.load(ROOT / 'tests' / 'golden' / f'{name}.npz') as case:
+            return dict(case)
+
+    return load
