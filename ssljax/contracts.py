@@ -111,13 +111,20 @@ class Task(NamedTuple):
     """What differs between classification, landmarks, segmentation, detection."""
 
     example: Mapping[str, jax.ShapeDtypeStruct]  # one labelled example, no batch axis
-    inputs: Callable  # (example) -> what the network eats, usually example['image']
+    inputs: tuple[str, ...]  # fields that the network eats: one array, or their dict
     decode: Callable  # (outputs) -> prediction (pytree)
     supervised: Callable  # (outputs, example) -> {name: [B]}
     consistency: Callable  # (outputs, Targets) -> {name: [U, ...]}, unweighted
     transport: Callable
     # (prediction, warp_from, warp_to) -> prediction in the other view's frame
     metrics: Mapping[str, Metric]
+
+
+def inputs_of(task: Task, example: Example) -> PyTree:
+    """Returns what the network eats of an example: one field, or a dict of several."""
+    if len(task.inputs) == 1:
+        return example[task.inputs[0]]
+    return {name: example[name] for name in task.inputs}
 
 
 class State(NamedTuple):

@@ -1,0 +1,23 @@
+"""Losses: free functions, per example, reduced by one ``masked_mean``."""
+
+from ssljax.losses.classification import (
+    cross_entropy,
+    entropy,
+    kl_divergence,
+    mean_squared_error,
+    symmetric_cross_entropy,
+)
+from ssljax.losses.contrastive import nt_xent
+from ssljax.losses.distillation import distillation
+from ssljax.losses.reduce import masked_mean
+
+__all__ = [
+    'cross_entropy',
+    'distillation',
+    'entropy',
+    'kl_divergence',
+    'masked_mean',
+    'mean_squared_error',
+    'nt_xent',
+    'symmetric_cross_entropy',
+]

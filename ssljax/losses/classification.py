@@ -1,0 +1,122 @@
+"""Losses on distributions over a class axis, which is last. Any leading axes.
+
+Everything is computed in float32 whatever comes in: confidences near 1 are coarse in
+bfloat16. No gradient is stopped here; targets are stopped where they are made
+(``targets.from_logits``).
+"""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from ssljax.contracts import Array, InputError
+
+
+def cross_entropy(logits: Array, target: Array) -> Array:
+    r"""Cross-entropy against class ids or against distributions.
+
+    .. math:: \ell = -\sum_c q_c \log \mathrm{softmax}(z)_c
+
+    Args:
+      logits: [..., C] float.
+      target: [...] integer ids in [0, C), or [..., C] float distributions q.
+
+    Returns:
+      float32 [...], not reduced.
+
+    Raises:
+      InputError: if the shapes do not fit.
+    """
+    log_probs = jax.nn.log_softmax(_float32('logits', logits))
+    if jnp.issubdtype(jnp.asarray(target).dtype, jnp.integer):
+        if target.shape != logits.shape[:-1]:
+            raise InputError(
+                f'target has shape {target.shape} and logits {logits.shape}; integer '
+                'targets must have the leading axes of logits.'
+            )
+        return -jnp.take_along_axis(log_probs, target[..., None], axis=-1)[..., 0]
+    target = _distribution(target, logits)
+    # 0 * log 0 is 0: a class that the target excludes may have probability 0.
+    return -jnp.sum(jnp.where(target > 0, target * log_probs, 0.0), axis=-1)
+
+
+def kl_divergence(logits: Array, target: Array) -> Array:
+    r"""Kullback-Leibler divergence from the target to the prediction.
+
+    .. math:: \ell = \sum_c q_c (\log q_c - \log \mathrm{softmax}(z)_c)
+
+    Differs from ``cross_entropy`` by the entropy of q: same gradient where q is
+    stopped, and 0 where they agree.
+
+    Args:
+      logits: [..., C] float.
+      target: [..., C] float distributions q.
+
+    Returns:
+      float32 [...], >= 0, not reduced.
+    """
+    target = _distribution(target, logits)
+    log_target = jnp.log(jnp.where(target > 0, target, 1.0))
+    return cross_entropy(logits, target) + jnp.sum(target * log_target, axis=-1)
+
+
+def mean_squared_error(logits: Array, target: Array) -> Array:
+    r"""Squared distance of probabilities, mean over classes.
+
+    .. math:: \ell = \frac1C \sum_c (\mathrm{softmax}(z)_c - q_c)^2
+
+    The consistency loss of the Pi-model and Mean Teacher. Some codes sum over classes
+    instead: then their weight is ours divided by C.
+
+    Args:
+      logits: [..., C] float.
+      target: [..., C] float distributions q.
+
+    Returns:
+      float32 [...], not reduced.
+    """
+    target = _distribution(target, logits)
+    probs = jax.nn.softmax(_float32('logits', logits))
+    return jnp.mean((probs - target) ** 2, axis=-1)
+
+
+def symmetric_cross_entropy(logits: Array, target: Array) -> Array:
+    r"""Half cross-entropy each way: robust to wrong targets.
+
+    .. math:: \ell = -\tfrac12\sum_c q_c\log p_c - \tfrac12\sum_c p_c\log q_c
+
+    Args:
+      logits: [..., C] float, p their softmax.
+      target: [..., C] float distributions q; below 1e-12 taken as 1e-12 in the log.
+
+    Returns:
+      float32 [...], not reduced.
+
+    Source: Doebler et al. 2023 (RMT), arXiv 2211.13081.
+    """
+    target = _distribution(target, logits)
+    probs = jax.nn.softmax(_float32('logits', logits))
+    backward = -jnp.sum(probs * jnp.log(jnp.maximum(target, 1e-12)), axis=-1)
+    return 0.5 * cross_entropy(logits, target) + 0.5 * backward
+
+
+def entropy(logits: Array) -> Array:
+    r"""Entropy :math:`-\sum_c p_c \log p_c` in nats, float32 [...], of [..., C]."""
+    log_probs = jax.nn.log_softmax(_float32('logits', logits))
+    return -jnp.sum(jnp.exp(log_probs) * log_probs, axis=-1)
+
+
+def _float32(name: str, x: Array) -> Array:
+    if not jnp.issubdtype(jnp.asarray(x).dtype, jnp.floating):
+        raise InputError(f'{name} has dtype {x.dtype}; give floats.')
+    return jnp.asarray(x, jnp.float32)
+
+
+def _distribution(target: Array, logits: Array) -> Array:
+    if target.shape != logits.shape:
+        raise InputError(
+            f'target has shape {target.shape} and logits {logits.shape}; a '
+            'distribution needs the shape of logits.'
+        )
+    return _float32('target', target)

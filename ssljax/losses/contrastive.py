@@ -1,0 +1,51 @@
+"""Losses over pairs of a batch: scalars, since no example stands alone."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+
+from ssljax.contracts import Array, InputError
+from ssljax.losses.classification import cross_entropy
+from ssljax.losses.reduce import masked_mean
+
+
+def nt_xent(a: Array, b: Array, *, temperature: float = 0.5) -> Array:
+    r"""Normalised temperature cross-entropy between two views of a batch.
+
+    Row i of ``a`` must find row i of ``b`` among all rows of ``b`` and all other rows
+    of ``a``, by cosine similarity over ``temperature``; and the other way round. The
+    two directions are summed, as in the SimCLR code.
+
+    Args:
+      a: [B, D] float, embeddings of one view; normalised here.
+      b: [B, D] float, of the other.
+      temperature: > 0.
+
+    Returns:
+      float32 [], a batch statistic.
+
+    Raises:
+      InputError: if the shapes differ.
+
+    Source: Chen et al. 2020, arXiv 2002.05709; SimCLRv2, arXiv 2006.10029.
+    """
+    if a.shape != b.shape or a.ndim != 2:
+        raise InputError(f'a is {a.shape} and b is {b.shape}; both must be [B, D].')
+    a, b = _normalise(a), _normalise(b)
+    rows = a.shape[0]
+    own = jnp.arange(rows)
+
+    def direction(x, y):
+        across = x @ y.T  # [B, B]
+        among = jnp.where(jnp.eye(rows, dtype=bool), -1e9, x @ x.T)
+        logits = jnp.concatenate([across, among], axis=1) / temperature
+        return masked_mean(cross_entropy(logits, own))
+
+    return direction(a, b) + direction(b, a)
+
+
+def _normalise(x: Array) -> Array:
+    x = jnp.asarray(x, jnp.float32)
+    # rsqrt of the guarded square keeps the gradient finite at the zero vector.
+    square = jnp.sum(x**2, axis=-1, keepdims=True)
+    return x / jnp.sqrt(jnp.maximum(square, 1e-12))

@@ -1,0 +1,183 @@
+"""What the steps of methods share: forward passes, terms, answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from ssljax import losses, tasks
+from ssljax.contracts import (
+    Array,
+    InputError,
+    Network,
+    Outputs,
+    PyTree,
+    State,
+    TargetRule,
+    Targets,
+    Task,
+    Teacher,
+    Variables,
+)
+
+
+def task_of(task: Task | None, num_classes: int | None, consistency: Callable) -> Task:
+    """Returns ``task``, or classification where only ``num_classes`` is given.
+
+    Raises:
+      InputError: if neither or both are given.
+    """
+    if (task is None) == (num_classes is None):
+        raise InputError('Give either task or num_classes, not both and not neither.')
+    if task is not None:
+        return task
+    return tasks.classification(num_classes, consistency=consistency)
+
+
+def forward(
+    network: Network,
+    variables: Variables,
+    views: Sequence[PyTree],
+    *,
+    joint: bool,
+    train: bool,
+    key: Array | None,
+) -> tuple[list[Outputs], PyTree]:
+    """Runs a network over several views of a batch.
+
+    Jointly, the rows of all views share one pass and so one set of batch statistics
+    (FixMatch's official code); a joint pass also runs backward through rows that carry
+    no gradient. Separately, each view has its own batch statistics, and the running
+    ones move by the first view only (the labelled one, by convention).
+
+    Args:
+      network: the network.
+      variables: what it runs with.
+      views: inputs, pytrees of [rows, ...].
+      joint: one pass or one a view.
+      train: batch statistics or running ones.
+      key: noise; each pass folds its own number in. None is no noise.
+
+    Returns:
+      Outputs a view, and the new statistics.
+    """
+    if joint and len(views) > 1:
+        rows = [jax.tree.leaves(view)[0].shape[0] for view in views]
+        stacked = jax.tree.map(lambda *parts: jnp.concatenate(parts), *views)
+        outputs, stats = network.apply(variables, stacked, train=train, key=key)
+        ends = [sum(rows[: i + 1]) for i in range(len(rows))]
+        parts = [
+            jax.tree.map(lambda x, a=end - n, b=end: x[a:b], outputs)
+            for n, end in zip(rows, ends, strict=True)
+        ]
+        return parts, stats
+    outputs, stats = [], variables.stats
+    for i, view in enumerate(views):
+        own = None if key is None else jax.random.fold_in(key, i)
+        answer, moved = network.apply(variables, view, train=train, key=own)
+        outputs.append(answer)
+        stats = moved if i == 0 else stats
+    return outputs, stats
+
+
+def supervised_terms(task: Task, outputs: Outputs, example: Any) -> dict[str, Array]:
+    """Mean over the labelled batch of each supervised term, {name: float32 []}."""
+    terms = task.supervised(outputs, example)
+    return {name: losses.masked_mean(x) for name, x in terms.items()}
+
+
+def consistency_terms(
+    task: Task, outputs: Outputs, targets: Targets, over: str | float
+) -> dict[str, Array]:
+    """Weighted mean of each consistency term, {name: float32 []}."""
+
+    def weight(name):
+        if isinstance(targets.weight, Mapping):
+            return targets.weight[name]
+        return targets.weight
+
+    terms = task.consistency(outputs, targets)
+    return {
+        name: losses.masked_mean(x, weight(name), over=over)
+        for name, x in terms.items()
+    }
+
+
+def utilisation(targets: Targets) -> Array:
+    """Share of sites that teach at all, float32 [] in [0, 1]."""
+    leaves = [jnp.asarray(w) for w in jax.tree.leaves(targets.weight)]
+    return sum(jnp.sum(w > 0) for w in leaves) / sum(w.size for w in leaves)
+
+
+def loss_metrics(terms: Mapping[str, Array]) -> dict[str, Array]:
+    """Names terms as the trainer logs and watches them."""
+    return {f'loss/{name}': term for name, term in terms.items()}
+
+
+def student_of(params: dict[str, PyTree], stats: dict[str, PyTree]) -> Variables:
+    """The student's variables of State.params and State.stats."""
+    return Variables(params['student'], stats['student'])
+
+
+def remember(
+    teacher: Teacher | None, rule: TargetRule | None = None
+) -> Callable[[dict, dict], dict]:
+    """Returns ``(params, stats) -> State.memory`` for a student's teacher and rule."""
+
+    def memory(params, stats):
+        kept = {}
+        if rule is not None:
+            kept['rule'] = rule.init()
+        if teacher is not None:
+            kept['teacher'] = teacher.init(student_of(params, stats))
+        return kept
+
+    return memory
+
+
+def follow(teacher: Teacher | None) -> Callable[[State], State] | None:
+    """Returns ``state -> state`` that moves the teacher after the student, or None."""
+    if teacher is None:
+        return None
+
+    def after(state: State) -> State:
+        student = student_of(state.params, state.stats)
+        moved = teacher.update(state.memory['teacher'], student, step=state.step)
+        return state._replace(memory={**state.memory, 'teacher': moved})
+
+    return after
+
+
+def answers(network: Network, teacher: Teacher | None) -> dict[str, Callable]:
+    """Returns predict by the student and, where there is one, by its teacher.
+
+    Each is ``(State, inputs, *, key=None) -> Outputs`` with running statistics.
+    """
+
+    def student(state: State, inputs: PyTree, *, key: Array | None = None) -> Outputs:
+        variables = student_of(state.params, state.stats)
+        return network.apply(variables, inputs, train=False, key=key)[0]
+
+    if teacher is None:
+        return {'student': student}
+
+    def averaged(state: State, inputs: PyTree, *, key: Array | None = None) -> Outputs:
+        variables = teacher.variables(state.memory['teacher'])
+        return network.apply(variables, inputs, train=False, key=key)[0]
+
+    return {'student': student, 'teacher': averaged}
+
+
+def choose(ship: str | None, found: Mapping[str, Callable]) -> str:
+    """Returns the name of the weights to ship: ``ship``, or the teacher's if any.
+
+    Raises:
+      InputError: if there are none of that name.
+    """
+    ship = ship or ('teacher' if 'teacher' in found else 'student')
+    if ship not in found:
+        raise InputError(f'ship is {ship!r}; this method has {sorted(found)}.')
+    return ship

@@ -1,0 +1,156 @@
+"""Rules that keep no state: threshold, sharpen, harden; and the chain of rules.
+
+Each works on ``[U, C]`` of a batch, on ``[N, C]`` of a pool and on ``[U, H, W, C]`` of
+pixels alike: the class axis is last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+
+from ssljax.contracts import (
+    Array,
+    InputError,
+    PyTree,
+    Schedule,
+    TargetRule,
+    Targets,
+)
+from ssljax.schedules import value
+
+
+def from_prediction(prediction: PyTree) -> Targets:
+    """Starts a chain of rules from a teacher's prediction, stopping its gradient.
+
+    Args:
+      prediction: [..., C] float probabilities, or a pytree whose leaves share their
+        first axis (boxes, heatmaps).
+
+    Returns:
+      Targets with weights of 1: [...] for probabilities, [U] for a pytree.
+    """
+    prediction = jax.lax.stop_gradient(prediction)
+    if isinstance(prediction, jax.Array):
+        return Targets(prediction, jnp.ones(prediction.shape[:-1], jnp.float32))
+    rows = jax.tree.leaves(prediction)[0].shape[:1]
+    return Targets(prediction, jnp.ones(rows, jnp.float32))
+
+
+def from_logits(logits: Array) -> Targets:
+    """Starts a chain of rules from a teacher's logits, stopping their gradient.
+
+    Args:
+      logits: [..., C] float.
+
+    Returns:
+      Targets: float32 probabilities [..., C] and weights of 1 [...].
+    """
+    return from_prediction(jax.nn.softmax(jnp.asarray(logits, jnp.float32)))
+
+
+def chain(*rules: TargetRule) -> TargetRule:
+    """Runs rules one after another; its state is the tuple of their states."""
+
+    def init():
+        return tuple(rule.init() for rule in rules)
+
+    def update(targets, state, evidence):
+        new = []
+        for rule, part in zip(rules, state, strict=True):
+            targets, part = rule.update(targets, part, evidence)
+            new.append(part)
+        return targets, tuple(new)
+
+    return TargetRule(init, update)
+
+
+def threshold(tau: float | Schedule) -> TargetRule:
+    r"""Keeps sites whose highest probability reaches ``tau``.
+
+    .. math:: w \leftarrow w\,[\max_c q_c \ge \tau]
+
+    Args:
+      tau: in [0, 1], or a schedule of the step.
+
+    Source: Sohn et al. 2020 (FixMatch), arXiv 2001.07685.
+    """
+    if not callable(tau) and not 0 <= tau <= 1:
+        raise InputError(f'tau is {tau}; give a probability in [0, 1].')
+
+    def rule(targets, evidence):
+        _distribution('threshold', targets)
+        kept = jnp.max(targets.value, axis=-1) >= value(tau, evidence.step)
+        return targets._replace(weight=targets.weight * kept)
+
+    return _stateless(rule)
+
+
+def confident_share(tau: float) -> TargetRule:
+    r"""Weighs every site by the share of sites whose confidence reaches ``tau``.
+
+    .. math:: w \leftarrow w \cdot \mathrm{mean}_i[\max_c q_{ic} \ge \tau]
+
+    A doubtful teacher speaks softly, but of everything. The share is of the whole
+    batch, as in the official code.
+
+    Source: Tranheden et al. 2021 (DACS), arXiv 2007.08702; used by FST.
+    """
+
+    def rule(targets, evidence):
+        del evidence
+        _distribution('confident_share', targets)
+        share = jnp.mean(jnp.max(targets.value, axis=-1) >= tau)
+        return targets._replace(weight=targets.weight * share)
+
+    return _stateless(rule)
+
+
+def sharpen(temperature: float) -> TargetRule:
+    r"""Makes distributions more certain.
+
+    .. math:: q_c \leftarrow q_c^{1/T} / \sum_k q_k^{1/T}
+
+    Args:
+      temperature: T > 0; below 1 sharpens, 1 changes nothing, above 1 flattens.
+
+    Source: Berthelot et al. 2019 (MixMatch), arXiv 1905.02249.
+    """
+    if temperature <= 0:
+        raise InputError(f'temperature is {temperature}; give a number above 0.')
+
+    def rule(targets, evidence):
+        del evidence
+        _distribution('sharpen', targets)
+        # Through the log, so that a small T does not underflow every class to 0.
+        log_probs = jnp.log(jnp.maximum(targets.value, 1e-30)) / temperature
+        return targets._replace(value=jax.nn.softmax(log_probs))
+
+    return _stateless(rule)
+
+
+def harden() -> TargetRule:
+    """Turns distributions [..., C] into ids [...] int32, the most probable class."""
+
+    def rule(targets, evidence):
+        del evidence
+        _distribution('harden', targets)
+        return targets._replace(value=jnp.argmax(targets.value, -1).astype(jnp.int32))
+
+    return _stateless(rule)
+
+
+def _stateless(rule: Callable) -> TargetRule:
+    return TargetRule(lambda: (), lambda t, state, e: (rule(t, e), state))
+
+
+def _distribution(name: str, targets: Targets) -> None:
+    if not hasattr(targets.value, 'dtype') or not jnp.issubdtype(
+        targets.value.dtype, jnp.floating
+    ):
+        raise InputError(
+            f'{name} needs class probabilities [..., C], found '
+            f'{jax.tree.map(jnp.result_type, targets.value)}; place it before harden().'
+        )

@@ -1,0 +1,74 @@
+"""From raw examples to the views that a method needs."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping
+
+import jax
+
+from ssljax.contracts import Array, Example, InputError, Stream, View
+
+
+def identity(key: Array, example: Example) -> Example:
+    """The example as it is."""
+    del key
+    return example
+
+
+def compose(*views: View) -> View:
+    """Applies views in order, each with its own key."""
+
+    def view(key, example):
+        for one, part in zip(views, jax.random.split(key, len(views)), strict=True):
+            example = one(part, example)
+        return example
+
+    return view
+
+
+def prepare(needs: Mapping[str, Stream], views: Mapping[str, View]) -> Callable:
+    """Returns ``prepare(key, raw) -> batch``: adds the views that ``needs`` names.
+
+    A digit after a view's name draws it again: 'weak' and 'weak2' are two independent
+    draws of ``views['weak']``. Each row has its own key; the same key, stream and view
+    give the same view, whatever else is in the batch.
+
+    Args:
+      needs: streams by name, as in ``Method.needs``.
+      views: view functions by name, for one example each.
+
+    Raises:
+      InputError: if a view is needed and not given, or (when called) a stream is
+        missing from the raw batch.
+    """
+    for stream in needs.values():
+        for name in stream.views:
+            if _kind(name) not in views:
+                raise InputError(
+                    f'The view {name!r} is needed and views has {sorted(views)}; '
+                    f'add views[{_kind(name)!r}].'
+                )
+
+    def run(key, raw):
+        batch = {}
+        for name, stream in needs.items():
+            if name not in raw:
+                raise InputError(
+                    f'The batch has streams {sorted(raw)}; the method needs {name!r}.'
+                )
+            example = raw[name]
+            fields = {k: v for k, v in example.items() if k != 'index'}
+            rows = example['index'].shape[0]
+            batch[name] = dict(example)
+            for view in stream.views:
+                tag = zlib.crc32(f'{name}/{view}'.encode())
+                keys = jax.random.split(jax.random.fold_in(key, tag), rows)
+                batch[name][view] = jax.vmap(views[_kind(view)])(keys, fields)
+        return batch
+
+    return run
+
+
+def _kind(view: str) -> str:
+    return view.rstrip('0123456789')
