@@ -1,0 +1,121 @@
+"""The one table of what is built, by what program it runs, and how far it is proven.
+
+Rows name functions as 'module:function', so that reading the table imports no method.
+``python -m ssljax.methods.catalogue`` prints README's tables.
+"""
+
+from __future__ import annotations
+
+import difflib
+import importlib
+from collections.abc import Callable
+from typing import NamedTuple
+
+from ssljax.contracts import InputError
+from ssljax.methods.systems import SYSTEMS
+
+LEVELS = ('planned', 'mechanism', 'proof', 'scale', 'reproduced')
+"""Evidence, from none to strongest.
+
+mechanism: closed forms, invariants and golden vectors of official codes pass.
+proof: beats its baseline and its ablation on real data over at least 3 seeds.
+scale: the paper-scale config is traced at full shape, memory and FLOPs reported.
+reproduced: the paper's number, on an accelerator.
+"""
+
+
+class Row(NamedTuple):
+    """One built method."""
+
+    name: str  # what --method takes
+    title: str
+    source: str  # authors, year, arXiv number
+    build: str  # 'module:function' of (network, optimizer, **options) -> Method
+    program: str  # 'module:function' of (run, job) -> dict
+    config: str  # path from the repository root
+    level: str  # one of LEVELS
+    system: int | None = None  # its number in SYSTEMS
+
+
+def _digits(name: str, title: str, source: str, system: int | None = None) -> Row:
+    return Row(
+        name=name,
+        title=title,
+        source=source,
+        build=f'ssljax.methods.{name}:{name}',
+        program='ssljax.programs.single:single',
+        config=f'experiments/configs/digits/{name}.py',
+        level='mechanism',
+        system=system,
+    )
+
+
+ROWS = (
+    _digits('supervised', 'Supervised baseline', 'labelled rows only'),
+    _digits('pseudo_label', 'Pseudo-Label', 'Lee 2013'),
+    _digits('pi_model', 'Pi-model', 'Laine & Aila 2016, arXiv 1610.02242'),
+    _digits(
+        'mean_teacher', 'Mean Teacher', 'Tarvainen & Valpola 2017, arXiv 1703.01780'
+    ),
+    _digits('fixmatch', 'FixMatch', 'Sohn et al. 2020, arXiv 2001.07685'),
+    # How TSAL moves its teacher; system 17 itself also is landmarks and video.
+    _digits('two_update', 'Two-update teacher', 'core of TSAL 2020, arXiv 2012.06711'),
+    _digits('fst', 'FST', 'Du et al. 2022, arXiv 2209.06993', system=45),
+)
+
+
+def find(name: str) -> Row:
+    """Returns the row called ``name``.
+
+    Raises:
+      InputError: if there is none; the message has the nearest name.
+    """
+    rows = {row.name: row for row in ROWS}
+    if name in rows:
+        return rows[name]
+    near = difflib.get_close_matches(name, rows, n=1)
+    hint = f'did you mean {near[0]!r}?' if near else f'give one of {", ".join(rows)}.'
+    raise InputError(f'method is {name!r}, which is not in the catalogue; {hint}')
+
+
+def resolve(path: str) -> Callable:
+    """Imports the function that a row names.
+
+    Args:
+      path: 'module:function'.
+
+    Raises:
+      InputError: if the module has no such function.
+    """
+    module, _, function = path.partition(':')
+    try:
+        return getattr(importlib.import_module(module), function)
+    except (AttributeError, ValueError) as error:
+        raise InputError(
+            f"path is {path!r}; give 'module:function' of a function that exists."
+        ) from error
+
+
+def markdown() -> str:
+    """Renders README's tables: the built methods, then the 100 systems."""
+    lines = ['| method | paper | level | config |', '|---|---|---|---|']
+    for row in ROWS:
+        config = f'[{row.name}]({row.config})'
+        lines.append(f'| {row.title} | {row.source} | {row.level} | {config} |')
+    ranked = sorted(ROWS, key=lambda row: LEVELS.index(row.level))
+    reached = {row.system: row.level for row in ranked}  # the highest comes last
+    lines += [
+        '',
+        f'<details><summary>The {len(SYSTEMS)} systems and their level</summary>',
+        '',
+        '| # | system | what it adds | level |',
+        '|--:|---|---|---|',
+    ]
+    for number, (title, summary) in SYSTEMS.items():
+        level = reached.get(number, LEVELS[0])
+        lines.append(f'| {number} | {title} | {summary} | {level} |')
+    return '\n'.join([*lines, '', '</details>'])
+
+
+if __name__ == '__main__':
+    print(markdown())
