@@ -1,0 +1,26 @@
+"""Data: a Source with stable row numbers, a split kept in a file, a pure feed.
+
+::
+
+    dataset = data.load('digits', labels_per_class=4)
+    feed = data.in_memory(
+        dataset.source, dataset.rows, method.needs, batch_size=40, seed=0
+    )
+    batch = feed(step)  # the same batch for the same step, for ever
+"""
+
+from ssljax.data import checks, sources, splits
+from ssljax.data.datasets import Dataset, load
+from ssljax.data.feeds import Feed, in_memory
+from ssljax.data.sources import Arrays
+
+__all__ = [
+    'Arrays',
+    'Dataset',
+    'Feed',
+    'checks',
+    'in_memory',
+    'load',
+    'sources',
+    'splits',
+]

@@ -1,0 +1,104 @@
+"""Feeds: ``feed(step) -> batch``, pure in the step, so that State alone restarts."""
+
+from __future__ import annotations
+
+import functools
+import zlib
+from collections.abc import Callable, Mapping
+
+import numpy as np
+
+from ssljax.contracts import InputError, Stream
+from ssljax.data import checks
+from ssljax.data.sources import Arrays
+
+Feed = Callable[[int], dict[str, dict[str, np.ndarray]]]
+"""``step -> {stream: {field: [n, ...], 'index': [n] int32}}``."""
+
+
+def in_memory(
+    source: Arrays,
+    rows: Mapping[str, np.ndarray],
+    needs: Mapping[str, Stream],
+    *,
+    batch_size: int,
+    seed: int,
+) -> Feed:
+    """Feeds shuffled batches of arrays that are in memory.
+
+    Each stream goes through its rows in a new order every epoch. A batch runs across
+    the end of an epoch, so every row is seen equally often and the sizes never change;
+    such a batch may hold a row twice.
+
+    Args:
+      source: what to feed.
+      rows: row numbers by stream name; other names are left alone.
+      needs: ``Method.needs``. A stream gets its fields and nothing else: labels are
+        stripped from a stream that does not ask for them.
+      batch_size: rows of a stream of ratio 1; others have
+        ``round(batch_size * ratio)``.
+      seed: at least 0. Streams shuffle independently of each other.
+
+    Returns:
+      feed(step) -> raw batch, ``index`` being the row in the source. The same step
+      gives the same batch, in any order of calls and in any process.
+
+    Raises:
+      InputError: if a stream or field is missing, a stream has no rows or fewer than
+        its batch, a row that must have a label has none, or images are not finite.
+    """
+    if seed < 0:
+        raise InputError(f'seed is {seed}; give an integer of at least 0.')
+    pools = {name: _pool(source, rows, name, stream) for name, stream in needs.items()}
+    sizes = {name: round(batch_size * stream.ratio) for name, stream in needs.items()}
+    for name, pool in pools.items():
+        checks.batch(name, sizes[name], len(pool))
+    draws = {name: _draw(name, pool, sizes[name], seed) for name, pool in pools.items()}
+
+    def feed(step: int) -> dict[str, dict[str, np.ndarray]]:
+        batch = {}
+        for name, draw in draws.items():
+            index = draw(int(step))
+            fields = {
+                field: source.fields[field][index] for field in needs[name].fields
+            }
+            batch[name] = {**fields, 'index': index}
+        return batch
+
+    return feed
+
+
+def _pool(source: Arrays, rows: Mapping, name: str, stream: Stream) -> np.ndarray:
+    """[n] int32, the rows of a stream, after all checks on them."""
+    checks.known('a stream of needs', name, rows)
+    pool = np.asarray(rows[name])
+    checks.rows(f'rows[{name!r}]', pool, len(source))
+    for field in stream.fields:
+        checks.known(f'a field of needs[{name!r}]', field, source.fields)
+    if 'label' in stream.fields:
+        checks.labels(f'label of rows[{name!r}]', source.fields['label'][pool])
+    if 'image' in stream.fields:
+        checks.images('image', source.fields['image'])
+    return pool.astype(np.int32)
+
+
+def _draw(
+    name: str, pool: np.ndarray, size: int, seed: int
+) -> Callable[[int], np.ndarray]:
+    """``step -> [size] int32`` rows of an endless sequence of shuffled epochs."""
+    stream = zlib.crc32(name.encode())
+
+    # Two, because a batch across the end of an epoch needs two orders.
+    @functools.lru_cache(maxsize=2)
+    def order(epoch: int) -> np.ndarray:
+        entropy = np.random.SeedSequence([seed, stream, epoch])
+        return np.random.Generator(np.random.PCG64(entropy)).permutation(pool)
+
+    def draw(step: int) -> np.ndarray:
+        epoch, start = divmod(step * size, len(pool))
+        head = order(epoch)[start : start + size]
+        if len(head) == size:
+            return head.copy()
+        return np.concatenate([head, order(epoch + 1)[: size - len(head)]])
+
+    return draw

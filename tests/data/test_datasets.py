@@ -1,0 +1,154 @@
+import json
+
+import numpy as np
+import pytest
+
+from ssljax import data
+from ssljax.contracts import InputError
+from ssljax.data import splits
+
+
+def _toy(count=40, size=4, seed=0):
+    """An .npz content of two classes that passes every check."""
+    rng = np.random.default_rng(seed)
+    return {
+        'image': rng.integers(0, 255, (count, size, size), dtype=np.uint8),
+        'label': np.arange(count) % 2,
+    }
+
+
+@pytest.fixture
+def load(tmp_path):
+    def load(content, **kwargs):
+        np.savez(tmp_path / 'mine.npz', **content)
+        kwargs = {'labels_per_class': 2} | kwargs
+        return data.load(tmp_path / 'mine.npz', **kwargs)
+
+    return load
+
+
+def test_digits_by_the_committed_split(root):
+    file = root / 'experiments/configs/digits/split.json'
+    dataset = data.load('digits', labels_per_class=4, split_file=file)
+    labels = dataset.source.fields['label']
+    assert dataset.num_classes == 10
+    assert np.bincount(labels[dataset.rows['labelled']]).tolist() == [4] * 10
+    train = set(dataset.rows['unlabelled'])
+    assert set(dataset.rows['labelled']) < train
+    assert not train & {*dataset.rows['test'], *dataset.rows['validation']}
+    split = json.loads(json.dumps(dataset.split))
+    assert split == {
+        'labels': 40,
+        'validation_labels': 200,
+        'test': 500,
+        'unlabelled': 1097,
+        'seed': 0,
+        'hash': split['hash'],
+        'file': str(file),
+    }
+
+
+def test_digits_without_a_file_are_split_by_the_seed(root):
+    file = root / 'experiments/configs/digits/split.json'
+    committed = data.load('digits', labels_per_class=4, split_file=file)
+    zero, one = (data.load('digits', labels_per_class=4, seed=s) for s in (0, 1))
+    for part, rows in committed.rows.items():
+        np.testing.assert_array_equal(zero.rows[part], rows)
+        assert not np.array_equal(one.rows[part], rows)
+    assert (zero.split['file'], one.split['seed']) == (None, 1)
+    small = data.load('digits', labels_per_class=4, test=20, validation=10)
+    assert (small.split['test'], small.split['validation_labels']) == (20, 10)
+
+
+def test_npz_carves_out_what_it_lacks(load):
+    dataset = load(_toy(), seed=1)
+    labels = dataset.source.fields['label']
+    assert dataset.name == 'mine.npz' and dataset.num_classes == 2
+    assert np.bincount(labels[dataset.rows['test']]).tolist() == [4, 4]
+    assert np.bincount(labels[dataset.rows['validation']]).tolist() == [2, 2]
+    assert len(dataset.rows['unlabelled']) == 28
+
+
+def test_npz_uses_its_own_parts(load, tmp_path):
+    content = _toy()
+    for prefix, count in (('test_', 6), ('validation_', 4)):
+        part = _toy(count)
+        content |= {prefix + 'image': part['image'], prefix + 'label': part['label']}
+    content['unlabelled_image'] = _toy(10)['image']
+    dataset = load(content)
+    rows = {part: rows.tolist() for part, rows in dataset.rows.items()}
+    assert rows['validation'] == [*range(40, 44)]
+    assert rows['test'] == [*range(44, 50)]
+    assert sorted(rows['unlabelled']) == [*range(40), *range(50, 60)]
+    assert set(rows['labelled']) < set(range(40))
+    with pytest.raises(InputError, match='test is 5, but mine.npz'):
+        load(content, test=5)
+
+    # A split kept in a file says the same.
+    made = splits.make('mine.npz', dataset.source, seed=0, test=9, validation=9)
+    splits.save(tmp_path / 'split.json', made)
+    again = load(content, split_file=tmp_path / 'split.json')
+    np.testing.assert_array_equal(again.rows['test'], made.test)
+    with pytest.raises(InputError, match='test is 5, but split_file'):
+        load(content, test=5, split_file=tmp_path / 'split.json')
+
+
+@pytest.mark.parametrize('name', ['digit', 'cifar'])
+def test_an_unknown_name(name):
+    with pytest.raises(InputError, match='digits'):
+        data.load(name, labels_per_class=4)
+
+
+_SMALL = _toy(4)
+_FLOAT = {'image': _toy()['image'] / 255.0, 'label': _toy()['label']}
+
+
+def _with(values, row, value):
+    values = np.array(values)
+    values[row] = value
+    return values
+
+
+@pytest.mark.parametrize(
+    ('change', 'message'),
+    [
+        ({'label': _with(_toy()['label'], 7, -1)}, r'label\[7\] is -1'),
+        ({'label': _with(_toy()['label'], 7, 99)}, r'label\[7\] is 99, .* label 2'),
+        ({'label': _toy()['label'] + 1}, r'label\[0\] is 1, .* label 0'),
+        ({'label': _with(_toy()['label'] * 1.0, 7, 0.5)}, r'label\[7\] is 0.5'),
+        ({'label': _toy()['label'] * 1.0}, r'label\[0\] is 0.0 \(float64\)'),
+        ({'label': np.array(['cat'] * 40)}, r'label\[0\] is cat'),
+        ({'label': _toy()['label'][:, None]}, r'label has shape \(40, 1\)'),
+        ({'label': _toy()['label'][:-1]}, 'image has 40 rows and label 39'),
+        (
+            {'test_image': _SMALL['image'], 'test_label': [0, 1, 2, 1]},
+            r'test_label\[2\] is 2',
+        ),
+        ({'test_image': _SMALL['image']}, 'lacks test_label'),
+        ({'unlabeled_image': _SMALL['image']}, "mean 'unlabelled_image'"),
+        ({'unlabelled_image': _SMALL['image'][:0]}, 'unlabelled_image .* leave it out'),
+        (
+            {'unlabelled_image': _SMALL['image'][:, :3]},
+            r'unlabelled_image has shape \(3, 4\) a row and image \(4, 4\)',
+        ),
+        (
+            {'unlabelled_image': _SMALL['image'] / 255.0},
+            'unlabelled_image has dtype float64 a row and image uint8',
+        ),
+        ({'image': _with(_FLOAT['image'], (5, 0, 0), np.nan)}, r'image\[5\] holds NaN'),
+        ({'image': _with(_FLOAT['image'], (5, 0, 0), np.inf)}, r'image\[5\] holds NaN'),
+        ({'image': _toy()['image'] * 1.0}, 'whole numbers up to'),
+        ({'image': _toy()['image'].astype(int)}, 'image is int64'),
+        ({'image': _toy()['image'][:, 0]}, r'image has shape \(40, 4\)'),
+    ],
+)
+def test_bad_data_is_named(load, change, message):
+    with pytest.raises(InputError, match=message):
+        load(_toy() | change)
+
+
+def test_a_missing_label_array_and_a_budget_too_large(load):
+    with pytest.raises(InputError, match='lacks label'):
+        load({'image': _toy()['image']})
+    with pytest.raises(InputError, match='class 0 has 14 .* asks for 15'):
+        load(_toy(), labels_per_class=15)
