@@ -21,6 +21,12 @@ flags.FLAGS.mark_as_parsed()
 
 
 @pytest.fixture(scope='session')
+def root():
+    """The repository root."""
+    return ROOT
+
+
+@pytest.fixture(scope='session')
 def shared():
     """The folder of data and golden vectors that may lie beside the repository."""
     path = ROOT.parent / 'shared'
