@@ -1,0 +1,1 @@
+"""Commands: train, evaluate, predict, compare. Run them with ``python -m``."""

@@ -1,0 +1,1 @@
+"""Configurations: one file, one experiment; its docstring says what to expect."""

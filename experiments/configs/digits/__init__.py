@@ -1,0 +1,1 @@
+"""Experiments on scikit-learn's embedded digits, 8x8, 40 labels."""

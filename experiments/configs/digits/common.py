@@ -1,0 +1,59 @@
+"""What the experiments on digits share; no experiment by itself.
+
+Data: scikit-learn's 1797 digits, split once (split.json): 500 test, 200 validation,
+the rest for training, of which 4 a class are labelled. The unlabelled stream draws
+from all training rows, labels stripped.
+"""
+
+from ml_collections import ConfigDict
+
+
+def digits(method: str, **args) -> ConfigDict:
+    """Returns the shared configuration with a method and its arguments.
+
+    Args:
+      method: name in the catalogue.
+      **args: the builder's arguments; ``weight`` is the peak of a ramp if ``ramp`` > 0.
+    """
+    config = ConfigDict()
+    config.method = method
+    config.args = ConfigDict(args)
+    config.seed = 0
+
+    config.data = 'digits'  # or the path of an .npz
+    config.split = 'digits/split.json'  # beside this folder; or a path
+    config.labels_per_class = 4
+
+    config.steps = 1500
+    config.batch_size = 32
+    config.ramp = 0.0  # share of the steps over which args.weight rises
+    config.ema = 0.99  # decay of the averaged weights; 0 for none
+    config.optimizer = ConfigDict(
+        {'name': 'adam', 'lr': 2e-3, 'weight_decay': 0.0, 'warmup': 0}
+    )
+
+    config.networks = ConfigDict(
+        {'network': {'name': 'small_cnn', 'channels': (16, 32), 'norm': 'group'}}
+    )
+    config.views = ConfigDict(
+        {
+            'weak': {'shift': {'pixels': 1}},
+            'strong': {
+                'affine': {
+                    'degrees': 20.0,
+                    'scale': (0.8, 1.2),
+                    'shear': 0.2,
+                    'translate': 0.125,
+                },
+                'noise': {'sigma': 0.1},
+                'cutout': {'fraction': 0.5, 'fill': 0.0},
+            },
+        }
+    )
+
+    config.eval_batch_size = 250
+    config.log_every = 50
+    config.eval_every = 250
+    config.checkpoint_every = 500
+    config.tensorboard = False
+    return config

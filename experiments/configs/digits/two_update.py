@@ -1,0 +1,13 @@
+"""The two-update pair (core of TSAL, 2020) on digits, 40 labels.
+
+    python -m experiments.train --config=experiments/configs/digits/two_update.py
+
+Time and score: see the end of this docstring once measured.
+"""
+
+from experiments.configs.digits.common import digits
+
+
+def get_config():
+    """Returns the configuration."""
+    return digits('two_update', ratio=4.0)

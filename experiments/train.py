@@ -1,0 +1,171 @@
+"""Trains one configuration, or shows in two minutes what unlabelled data are worth.
+
+Without arguments: FixMatch on the embedded digits with 40 labels, and the same labels
+alone beside it. Otherwise::
+
+    python -m experiments.train --config=experiments/configs/digits/mean_teacher.py \
+        --workdir=runs/mt --seed=1 --config.steps=3000
+
+The same command in the same workdir goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import sys
+from pathlib import Path
+
+from absl import flags
+from ml_collections import ConfigDict, config_flags
+
+from experiments import launch, workdir
+from ssljax.methods import catalogue
+
+DEFAULT = 'experiments/configs/digits/fixmatch.py'
+ROOT = Path(__file__).parent.parent
+
+_CONFIG = config_flags.DEFINE_config_file(
+    'config', str(ROOT / DEFAULT), 'Configuration file; --config.field=value overrides.'
+)
+_WORKDIR = flags.DEFINE_string(
+    'workdir', None, 'Folder of the job; default runs/<data>/<method>-seed<seed>.'
+)
+_METHOD = flags.DEFINE_string(
+    'method', None, "Replaces the configuration's method and keeps its data."
+)
+_SEED = flags.DEFINE_integer('seed', None, 'Shorthand of --config.seed.')
+_OVERWRITE = flags.DEFINE_bool(
+    'overwrite', False, 'Deletes a workdir that holds another configuration.'
+)
+
+
+def main() -> None:
+    """Runs what the flags say."""
+    config = configure(_CONFIG.value)
+    folder = Path(_WORKDIR.value or default_folder(config))
+    summary = train(config, folder, overwrite=_OVERWRITE.value)
+    # Only the bare command compares: a chosen configuration trains that one alone.
+    chosen = any(a.split('=')[0] in ('--config', '-config') for a in sys.argv[1:])
+    if chosen or _METHOD.value:
+        return
+    alone = configure(swap(_CONFIG.value, 'supervised'))
+    beside = train(alone, folder / 'supervised', overwrite=_OVERWRITE.value)
+    print(
+        f'\nTest accuracy with {summary["labels"]} labels: '
+        f'{100 * summary["test_accuracy"]:.1f} % {summary["method"]} with unlabelled '
+        f'data, {100 * beside["test_accuracy"]:.1f} % supervised only.'
+    )
+
+
+def configure(config: ConfigDict) -> ConfigDict:
+    """Applies --method and --seed."""
+    config = config.copy_and_resolve_references()
+    if _METHOD.value and config.method != _METHOD.value:
+        config = swap(config, _METHOD.value)
+    if _SEED.value is not None:
+        config.seed = _SEED.value
+    return config
+
+
+def swap(config: ConfigDict, name: str) -> ConfigDict:
+    """Returns the configuration with a method of the catalogue, and its data kept.
+
+    What belongs to the method (its arguments, their ramp, its optimizer) comes from the
+    method's own configuration, unless a flag overrides it; the rest stays.
+    """
+    own = importlib.import_module(
+        catalogue.find(name).config.removesuffix('.py').replace('/', '.')
+    ).get_config()
+    new = config.copy_and_resolve_references()
+    new.method = own.method
+    for field in ('args', 'ramp', 'ema', 'optimizer', 'networks'):
+        new[field] = own[field]
+    overrides = flags.FLAGS['config'].override_values
+    for path, value in overrides.items():
+        with_path = new
+        *parents, leaf = path.split('.')
+        for parent in parents:
+            with_path = with_path[parent]
+        with_path[leaf] = value
+    return new
+
+
+def default_folder(config: ConfigDict) -> Path:
+    """Returns runs/<data>/<method>-seed<seed>, ignored by git."""
+    return Path('runs') / Path(config.data).stem / f'{config.method}-seed{config.seed}'
+
+
+def train(config: ConfigDict, folder: Path, *, overwrite: bool = False) -> dict:
+    """Runs a configuration's program in a folder and returns its summary.
+
+    A finished folder returns the summary that it holds.
+    """
+    row = catalogue.find(config.method)
+    workdir.claim(folder, config, overwrite=overwrite)
+    done = folder / 'summary.json'
+    if done.exists():
+        summary = workdir.read_json(done)
+        show(folder, summary, 'finished before')
+        return summary
+
+    from experiments import build
+    from ssljax.programs import Run
+
+    job = build.job(config)
+    run = Run(
+        folder,
+        seed=config.seed,
+        log_every=config.log_every,
+        eval_every=config.eval_every,
+        checkpoint_every=config.checkpoint_every,
+        tensorboard=config.tensorboard,
+    )
+    results = catalogue.resolve(row.program)(run, job)
+    summary = {**describe(config, job), **results}
+    workdir.write(done, summary)
+    show(folder, summary, 'finished')
+    return summary
+
+
+def describe(config: ConfigDict, job) -> dict:
+    """Returns what a summary says beside its results."""
+    import jax
+
+    split = job.data.split
+    return {
+        'method': config.method,
+        'data': job.data.name,
+        'labels': split['labels'],
+        'validation_labels': split['validation_labels'],
+        'seed': config.seed,
+        'steps': config.steps,
+        'split': split,
+        'devices': [f'{d.platform}:{d.device_kind}' for d in jax.devices()],
+        'versions': {
+            'python': platform.python_version(),
+            **{
+                name: importlib.metadata.version(name)
+                for name in ('ssljax', 'jax', 'jaxlib', 'flax', 'optax', 'numpy')
+            },
+        },
+    }
+
+
+def show(folder: Path, summary: dict, how: str) -> None:
+    """Prints a summary in two lines."""
+    scores = {
+        name: value
+        for name, value in summary.items()
+        if isinstance(value, float) and ('accuracy' in name or 'error' in name)
+    }
+    text = ', '.join(f'{name} {value:.4f}' for name, value in scores.items())
+    print(
+        f'{summary["method"]} on {summary["data"]}, {summary["labels"]} labels, seed '
+        f'{summary["seed"]}: {how} in {folder}\n  {text}',
+        flush=True,
+    )
+
+
+if __name__ == '__main__':
+    launch.run(main)
