@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 
 from ssljax.contracts import Array, InputError, Schedule
@@ -101,8 +100,7 @@ def cosine_7_16(peak: float, total: int, warmup: int = 0) -> Schedule:
         # Dividing first keeps float32 exact enough at 2**20 steps.
         angle = jnp.pi * 7.0 / 16.0 * ((step - warmup) / (total - warmup))
         rise = step / max(1, warmup)
-        return peak * jnp.where(
-            step < warmup, rise, jnp.maximum(0.0, jax.lax.cos(angle))
-        )
+        fall = jnp.maximum(0.0, jnp.cos(angle))
+        return peak * jnp.where(step < warmup, rise, fall)
 
     return schedule

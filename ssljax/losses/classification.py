@@ -2,7 +2,8 @@
 
 Everything is computed in float32 whatever comes in: confidences near 1 are coarse in
 bfloat16. No gradient is stopped here; targets are stopped where they are made
-(``targets.from_logits``).
+(``targets.from_logits``). A class of probability 0 (a logit of -inf) that the target
+excludes adds 0. Shapes or types that do not fit raise ``InputError``.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ def cross_entropy(logits: Array, target: Array) -> Array:
 
     Args:
       logits: [..., C] float.
-      target: [...] integer ids in [0, C), or [..., C] float distributions q.
+      target: [...] integer ids in [0, C), or [..., C] float distributions q. The loss
+        of an id outside, such as -1 for 'no label', means nothing: give it weight 0.
 
     Returns:
       float32 [...], not reduced.
@@ -28,17 +30,16 @@ def cross_entropy(logits: Array, target: Array) -> Array:
     Raises:
       InputError: if the shapes do not fit.
     """
-    log_probs = jax.nn.log_softmax(_float32('logits', logits))
-    if jnp.issubdtype(jnp.asarray(target).dtype, jnp.integer):
+    logits, target = _float32('logits', logits), jnp.asarray(target)
+    log_probs = jax.nn.log_softmax(logits)
+    if jnp.issubdtype(target.dtype, jnp.integer):
         if target.shape != logits.shape[:-1]:
             raise InputError(
                 f'target has shape {target.shape} and logits {logits.shape}; integer '
                 'targets must have the leading axes of logits.'
             )
         return -jnp.take_along_axis(log_probs, target[..., None], axis=-1)[..., 0]
-    target = _distribution(target, logits)
-    # 0 * log 0 is 0: a class that the target excludes may have probability 0.
-    return -jnp.sum(jnp.where(target > 0, target * log_probs, 0.0), axis=-1)
+    return -jnp.sum(_product(_distribution(target, logits), log_probs), axis=-1)
 
 
 def kl_divergence(logits: Array, target: Array) -> Array:
@@ -104,19 +105,26 @@ def symmetric_cross_entropy(logits: Array, target: Array) -> Array:
 def entropy(logits: Array) -> Array:
     r"""Entropy :math:`-\sum_c p_c \log p_c` in nats, float32 [...], of [..., C]."""
     log_probs = jax.nn.log_softmax(_float32('logits', logits))
-    return -jnp.sum(jnp.exp(log_probs) * log_probs, axis=-1)
+    return -jnp.sum(_product(jnp.exp(log_probs), log_probs), axis=-1)
+
+
+def _product(probs: Array, log_probs: Array) -> Array:
+    """``probs * log_probs`` with 0 log 0 = 0, in value and in both gradients."""
+    void = (probs == 0) & jnp.isneginf(log_probs)
+    return probs * jnp.where(void, 0.0, log_probs)
 
 
 def _float32(name: str, x: Array) -> Array:
-    if not jnp.issubdtype(jnp.asarray(x).dtype, jnp.floating):
+    x = jnp.asarray(x)
+    if not jnp.issubdtype(x.dtype, jnp.floating):
         raise InputError(f'{name} has dtype {x.dtype}; give floats.')
-    return jnp.asarray(x, jnp.float32)
+    return x.astype(jnp.float32)
 
 
 def _distribution(target: Array, logits: Array) -> Array:
-    if target.shape != logits.shape:
+    if jnp.shape(target) != jnp.shape(logits):
         raise InputError(
-            f'target has shape {target.shape} and logits {logits.shape}; a '
+            f'target has shape {jnp.shape(target)} and logits {jnp.shape(logits)}; a '
             'distribution needs the shape of logits.'
         )
     return _float32('target', target)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import jax.numpy as jnp
 
 from ssljax.contracts import Array, InputError
@@ -13,7 +11,7 @@ def masked_mean(
     x: Array,
     weight: Array | None = None,
     *,
-    over: Literal['all', 'kept', 'valid'] | float = 'all',
+    over: str | float = 'all',
     valid: Array | None = None,
 ) -> Array:
     r"""Weighted sum of a loss over a divisor that is said aloud.
@@ -29,7 +27,7 @@ def masked_mean(
       weight: [...] or leading axes of ``x``, >= 0; None is 1 everywhere. A site of
         weight 0 adds exactly 0, also where ``x`` is not finite.
       over: the divisor: 'all' every site; 'kept' the sum of the weights; 'valid' the
-        sum of ``valid``; or a number. A sum of 0 gives 0, not NaN.
+        sum of ``valid``; or a number > 0. A sum of 0 gives 0, not NaN.
       valid: [...] or leading axes of ``x``, 0 or 1: the sites that exist (padding,
         ignored labels); applied whatever ``over`` is.
 
@@ -44,8 +42,10 @@ def masked_mean(
     if valid is not None:
         valid = _fit('valid', valid, x)
         weight = weight * valid
-    # A where, not only a product: 0 * inf is NaN, in value and in gradient.
-    total = jnp.sum(jnp.where(weight != 0, x, 0.0) * weight)
+    # 0 * inf is NaN, in value and in gradient. Finite losses stay in the product, so
+    # that weights can be learned from 0 (Ren et al. 2018).
+    hidden = (weight == 0) & ~jnp.isfinite(x)
+    total = jnp.sum(jnp.where(hidden, 0.0, x) * weight)
     if over == 'all':
         return total / max(x.size, 1)
     if over == 'kept':

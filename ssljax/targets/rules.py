@@ -30,11 +30,12 @@ def from_prediction(prediction: PyTree) -> Targets:
         first axis (boxes, heatmaps).
 
     Returns:
-      Targets with weights of 1: [...] for probabilities, [U] for a pytree.
+      Targets with weights of 1: float32 [...] for probabilities, [U] for a pytree.
     """
+    if hasattr(prediction, 'dtype'):
+        probs = jax.lax.stop_gradient(jnp.asarray(prediction, jnp.float32))
+        return Targets(probs, jnp.ones(probs.shape[:-1], jnp.float32))
     prediction = jax.lax.stop_gradient(prediction)
-    if isinstance(prediction, jax.Array):
-        return Targets(prediction, jnp.ones(prediction.shape[:-1], jnp.float32))
     rows = jax.tree.leaves(prediction)[0].shape[:1]
     return Targets(prediction, jnp.ones(rows, jnp.float32))
 
@@ -77,13 +78,13 @@ def threshold(tau: float | Schedule) -> TargetRule:
 
     Source: Sohn et al. 2020 (FixMatch), arXiv 2001.07685.
     """
-    if not callable(tau) and not 0 <= tau <= 1:
-        raise InputError(f'tau is {tau}; give a probability in [0, 1].')
+    if not callable(tau):
+        _probability('tau', tau)
 
     def rule(targets, evidence):
         _distribution('threshold', targets)
         kept = jnp.max(targets.value, axis=-1) >= value(tau, evidence.step)
-        return targets._replace(weight=targets.weight * kept)
+        return targets._replace(weight=_times(targets.weight, kept))
 
     return _stateless(rule)
 
@@ -96,14 +97,18 @@ def confident_share(tau: float) -> TargetRule:
     A doubtful teacher speaks softly, but of everything. The share is of the whole
     batch, as in the official code.
 
+    Args:
+      tau: in [0, 1].
+
     Source: Tranheden et al. 2021 (DACS), arXiv 2007.08702; used by FST.
     """
+    _probability('tau', tau)
 
     def rule(targets, evidence):
         del evidence
         _distribution('confident_share', targets)
         share = jnp.mean(jnp.max(targets.value, axis=-1) >= tau)
-        return targets._replace(weight=targets.weight * share)
+        return targets._replace(weight=_times(targets.weight, share))
 
     return _stateless(rule)
 
@@ -125,7 +130,8 @@ def sharpen(temperature: float) -> TargetRule:
         del evidence
         _distribution('sharpen', targets)
         # Through the log, so that a small T does not underflow every class to 0.
-        log_probs = jnp.log(jnp.maximum(targets.value, 1e-30)) / temperature
+        probs = jnp.asarray(targets.value, jnp.float32)
+        log_probs = jnp.log(jnp.maximum(probs, 1e-30)) / temperature
         return targets._replace(value=jax.nn.softmax(log_probs))
 
     return _stateless(rule)
@@ -144,6 +150,22 @@ def harden() -> TargetRule:
 
 def _stateless(rule: Callable) -> TargetRule:
     return TargetRule(lambda: (), lambda t, state, e: (rule(t, e), state))
+
+
+def _times(weight: PyTree, factor: Array) -> PyTree:
+    """Weights times a factor [...] a site; theirs may be fewer, leading axes."""
+
+    def leaf(one):
+        one = jnp.asarray(one, jnp.float32)
+        missing = max(0, factor.ndim - one.ndim)
+        return one.reshape(one.shape + (1,) * missing) * factor
+
+    return jax.tree.map(leaf, weight)
+
+
+def _probability(name: str, number: float) -> None:
+    if not 0 <= number <= 1:
+        raise InputError(f'{name} is {number}; give a probability in [0, 1].')
 
 
 def _distribution(name: str, targets: Targets) -> None:

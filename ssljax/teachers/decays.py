@@ -30,6 +30,8 @@ def tenth_warmup(decay: float) -> Schedule:
 def delayed_warmup(decay: float, warm_up: float = 100.0) -> Schedule:
     r"""``min(decay, 1 - (1+w)/(t+1+w))``: SoftTeacher, slower by ``w`` steps."""
     _check(decay)
+    if warm_up < 0:
+        raise InputError(f'warm_up is {warm_up}; give a number of steps >= 0.')
 
     def schedule(step):
         return jnp.minimum(

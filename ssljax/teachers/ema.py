@@ -46,7 +46,8 @@ def ema(
 
     Returns:
       Teacher. ``update``'s ``mask`` is a pytree prefix of the parameters, bool or
-      [0, 1]: where it is 0 the teacher stays. Leaves that are not floats are copied.
+      [0, 1]: where it is 0 the teacher stays. Leaves that are not floats (counters)
+      are copied from the student, masked or not.
 
     Raises:
       InputError: if ``decay`` is outside [0, 1] or ``stats`` is no policy.
@@ -120,7 +121,7 @@ def mix(a: PyTree, b: PyTree, decay: float | Array) -> PyTree:
 def _average(old: PyTree, new: PyTree, decay: Array, mask: PyTree | None) -> PyTree:
     def leaf(x, y, keep):
         if not _is_float(y):
-            return jnp.asarray(y)
+            return jnp.array(y, copy=True)
         d = 1 - (1 - decay) * keep
         return d * x + (1 - d) * jnp.asarray(y, jnp.float32)
 

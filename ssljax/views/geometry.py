@@ -53,11 +53,13 @@ def affine(
     Args:
       degrees: rotation within +-degrees.
       scale: range of the magnification, both > 0; drawn uniformly.
-      shear: within +-shear, along x and along y, as a slope.
+      shear: within +-shear, along x and along y, as a slope in [0, 1).
       translate: within +-translate of the side, on both axes.
     """
     if not 0 < scale[0] <= scale[1]:
         raise InputError(f'scale is {scale}; give 0 < low <= high.')
+    if not 0 <= shear < 1:
+        raise InputError(f'shear is {shear}; give a slope in [0, 1).')
 
     def view(key, example):
         image = _image(example)
@@ -68,10 +70,10 @@ def affine(
         sheared = jnp.eye(2) + shear * jnp.array([[0.0, draw[2]], [draw[3], 0.0]])
         cos, sin = jnp.cos(angle), jnp.sin(angle)
         turn = jnp.stack([jnp.stack([cos, -sin]), jnp.stack([sin, cos])])
-        linear = size * turn @ sheared
+        linear = size * _product(turn, sheared)
         centre = jnp.array([(width - 1) / 2, (height - 1) / 2], jnp.float32)
         move = translate * draw[4:] * jnp.array([width, height], jnp.float32)
-        matrix = _matrix(linear, centre + move - linear @ centre)
+        matrix = _matrix(linear, centre + move - _product(linear, centre))
         return _moved(example, resample(image, matrix), matrix)
 
     return view
@@ -97,7 +99,7 @@ def resample(image: Array, matrix: Array) -> Array:
         indexing='ij',
     )
     grid = jnp.stack([x, y]).reshape(2, -1) - matrix[:2, 2:]
-    x, y = (inverse @ grid).reshape(2, height, width)
+    x, y = _product(inverse, grid).reshape(2, height, width)
     channel = lambda one: jax.scipy.ndimage.map_coordinates(  # noqa: E731
         one, [y, x], order=1, mode='constant', cval=0.0
     )
@@ -116,8 +118,14 @@ def _image(example: Example) -> Array:
 
 def _moved(example: Example, image: Array, matrix: Array) -> Example:
     before = example.get('warp')
-    warp = matrix if before is None else matrix @ before
+    warp = matrix if before is None else _product(matrix, before)
     return {**example, 'image': image, 'warp': warp}
+
+
+def _product(a: Array, b: Array) -> Array:
+    # Accelerators round the factors of a plain product to 8 or 11 bits: coordinates
+    # of a 256 pixel image would be off by half a pixel.
+    return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
 
 
 def _matrix(linear: Array, offset: Array) -> Array:
