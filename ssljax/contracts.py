@@ -79,7 +79,7 @@ class Evidence(NamedTuple):
 
     step: Array  # [] int32
     key: Array | None = None
-    index: Array | None = None  # [U] int32, row in the Source
+    index: Array | None = None  # type: ignore[assignment]  # [U] int32, Source row
     probs_labelled: Array | None = None  # [B, C] float32
     labels: Array | None = None  # [B] int32
     features: Array | None = None  # [U, D]

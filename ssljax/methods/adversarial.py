@@ -137,8 +137,7 @@ def adversarial(
         )
         new = apply_gradients(optimizer, {'critic': grads}, new)
         new = new._replace(stats={'student': s_stats, 'critic': c_stats})
-        if average is not None:
-            new = average(new)
+        new = average(new)
         metrics = {
             'loss': loss,
             'loss/critic': critic_value,

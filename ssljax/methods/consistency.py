@@ -26,6 +26,7 @@ from ssljax.contracts import (
 from ssljax.methods.learner import Aux, Optimizer, learner, start
 from ssljax.methods.parts import (
     answers,
+    check_choice,
     choose,
     consistency_terms,
     follow,
@@ -80,10 +81,15 @@ def consistency(
       stepper: ``(objective, optimizer, after) -> step``.
       over: the divisor n of the unlabelled loss: every row, the kept weight, a number.
       ship: whose weights ``predict`` uses; default the teacher where there is one.
+
+    Raises:
+      InputError: if an option has no such value; ``target_from='teacher'`` needs a
+        ``teacher``.
     """
     found = answers(network, teacher)
     ship = choose(ship, found)
-    choose(target_from, found)  # fails here rather than in the first step
+    check_choice('target_from', target_from, found)
+    check_choice('order', order, ('before', 'after'))
     move_teacher = follow(teacher)
 
     def init(key, batch, given=None):
@@ -94,7 +100,7 @@ def consistency(
     def objective(params, state, batch, key):
         labelled, unlabelled = batch['labelled'], batch['unlabelled']
         student_key, teacher_key, rule_key = jax.random.split(key, 3)
-        if move_teacher is not None and order == 'before':
+        if order == 'before':
             state = move_teacher(state)
 
         own_target = target_from == 'student' and target_view != student_view
@@ -111,7 +117,7 @@ def consistency(
         )
         on_labels, taught = outputs[0], outputs[-1]
 
-        if target_from == 'teacher':
+        if target_from == 'teacher' and teacher is not None:
             answer, _ = network.apply(
                 teacher.variables(state.memory['teacher']),
                 inputs_of(task, unlabelled[target_view]),
@@ -142,7 +148,7 @@ def consistency(
         ramp = value(weight, state.step)
         loss = sum(supervised.values()) + ramp * sum(unsupervised.values())
         metrics = {
-            **loss_metrics({**supervised, **unsupervised}),
+            **loss_metrics(supervised, unsupervised),
             'utilisation': utilisation(targets),
             'weight': ramp,
         }
@@ -151,7 +157,9 @@ def consistency(
 
     return Method(
         init=init,
-        step=stepper(objective, optimizer, move_teacher if order == 'after' else None),
+        step=stepper(
+            objective, optimizer, follow(teacher if order == 'after' else None)
+        ),
         predict=found[ship],
         needs={
             'labelled': Stream(tuple(task.example), ('weak',)),

@@ -8,15 +8,17 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import jax
 import jax.numpy as jnp
 import optax
 
-from ssljax.contracts import Array, InputError, Method, PyTree, State
+from ssljax.contracts import Array, InputError, Method, PyTree, State, Variables
 
-Optimizer = optax.GradientTransformation | Mapping[str, optax.GradientTransformation]
+Optimizer: TypeAlias = (
+    optax.GradientTransformation | Mapping[str, optax.GradientTransformation]
+)
 """One transformation for every trained network, or one a network, by its name."""
 
 
@@ -85,7 +87,7 @@ def gradient_step(objective: Callable, optimizer: Optimizer) -> Callable:
 def learner(
     objective: Callable,
     optimizer: Optimizer,
-    after: Callable[[State], State] | None = None,
+    after: Callable[[State], State] = lambda state: state,
 ) -> Callable:
     """Returns ``step(state, batch) -> (state, metrics)``: one gradient step.
 
@@ -99,9 +101,7 @@ def learner(
 
     def step(state: State, batch: Any) -> tuple[State, dict[str, Array]]:
         new, metrics = move(state, batch, jax.random.fold_in(state.key, state.step))
-        if after is not None:
-            new = after(new)
-        return new._replace(step=state.step + 1), metrics
+        return after(new)._replace(step=state.step + 1), metrics
 
     return step
 
@@ -137,10 +137,11 @@ def start(
       optimizer: as in ``learner``.
       given: name -> Variables to start from, also only a part of them.
       memory: ``(params, stats) -> State.memory``.
-      frozen: ``State.frozen``; copied.
+      frozen: ``State.frozen``; its names are free in ``given``.
 
     Raises:
-      InputError: if ``given`` names an unknown network, or arrays that do not fit.
+      InputError: if ``given`` names an unknown network or does not fit it, if
+        ``optimizer`` lacks one, or if the inputs are uint8.
     """
     unknown = set(given) - set(networks) - set(frozen or {})
     if unknown:
@@ -148,27 +149,26 @@ def start(
             f'given has {sorted(unknown)}; this method has the networks '
             f'{sorted(networks)}.'
         )
-    params, stats = {}, {}
+    params, stats, opt = {}, {}, {}
     for name, (network, inputs) in networks.items():
-        own = jax.random.fold_in(key, zlib.crc32(name.encode()))
         _check_inputs(inputs)
+        own = jax.random.fold_in(key, zlib.crc32(name.encode()))
         variables = network.init(own, inputs)
         if name in given:
-            variables = variables._replace(
-                params=merge(variables.params, given[name].params, f'given[{name!r}]'),
-                stats=merge(variables.stats, given[name].stats, f'given[{name!r}]'),
-            )
-        params[name], stats[name] = copy(variables.params), copy(variables.stats)
-    return State(
-        step=jnp.zeros((), jnp.int32),
-        key=copy(key),
-        params=params,
-        stats=stats,
-        opt={
-            name: optimizer_for(optimizer, name).init(params[name]) for name in params
-        },
-        memory=memory(params, stats),
-        frozen=copy(dict(frozen or {})),
+            variables = _over(variables, given[name], f'given[{name!r}]')
+        params[name], stats[name] = variables
+        opt[name] = optimizer_for(optimizer, name).init(variables.params)
+    # One copy at the end: some optimizers keep the very parameters they start from.
+    return copy(
+        State(
+            step=jnp.zeros((), jnp.int32),
+            key=key,
+            params=params,
+            stats=stats,
+            opt=opt,
+            memory=memory(params, stats),
+            frozen=dict(frozen or {}),
+        )
     )
 
 
@@ -177,14 +177,23 @@ def copy(tree: PyTree) -> PyTree:
     return jax.tree.map(lambda x: jnp.array(x, copy=True), tree)
 
 
+def _over(initial: Variables, given: Variables, where: str) -> Variables:
+    if not isinstance(given, Variables):
+        raise InputError(
+            f'{where} is a {type(given).__name__}; give contracts.Variables(params, '
+            'stats), or Variables(params) alone.'
+        )
+    return Variables(*(merge(a, b, where) for a, b in zip(initial, given, strict=True)))
+
+
 def merge(initial: PyTree, given: PyTree, where: str) -> PyTree:
     """Puts the given leaves over the initial ones; what is not given stays.
 
     Raises:
       InputError: if a given leaf does not exist or has another shape.
     """
-    if not isinstance(initial, Mapping):
-        if jax.tree.structure(initial) != jax.tree.structure(given):
+    if not (isinstance(initial, Mapping) and isinstance(given, Mapping)):
+        if jax.tree.structure(initial) != jax.tree.structure(given):  # type: ignore
             raise InputError(
                 f'{where} has structure {jax.tree.structure(given)}; the network has '
                 f'{jax.tree.structure(initial)}.'

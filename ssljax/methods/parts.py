@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -34,6 +34,7 @@ def task_of(task: Task | None, num_classes: int | None, consistency: Callable) -
         raise InputError('Give either task or num_classes, not both and not neither.')
     if task is not None:
         return task
+    assert num_classes is not None  # one of the two, as checked above
     return tasks.classification(num_classes, consistency=consistency)
 
 
@@ -74,13 +75,14 @@ def forward(
             for n, end in zip(rows, ends, strict=True)
         ]
         return parts, stats
-    outputs, stats = [], variables.stats
+    answers: list[Outputs] = []
+    stats = variables.stats
     for i, view in enumerate(views):
         own = None if key is None else jax.random.fold_in(key, i)
         answer, moved = network.apply(variables, view, train=train, key=own)
-        outputs.append(answer)
+        answers.append(answer)
         stats = moved if i == 0 else stats
-    return outputs, stats
+    return answers, stats
 
 
 def supervised_terms(task: Task, outputs: Outputs, example: Any) -> dict[str, Array]:
@@ -109,12 +111,24 @@ def consistency_terms(
 def utilisation(targets: Targets) -> Array:
     """Share of sites that teach at all, float32 [] in [0, 1]."""
     leaves = [jnp.asarray(w) for w in jax.tree.leaves(targets.weight)]
-    return sum(jnp.sum(w > 0) for w in leaves) / sum(w.size for w in leaves)
+    kept = jnp.stack([jnp.sum(w > 0) for w in leaves])
+    return jnp.sum(kept) / sum(w.size for w in leaves)
 
 
-def loss_metrics(terms: Mapping[str, Array]) -> dict[str, Array]:
-    """Names terms as the trainer logs and watches them."""
-    return {f'loss/{name}': term for name, term in terms.items()}
+def loss_metrics(*groups: Mapping[str, Array]) -> dict[str, Array]:
+    """Names terms as the trainer logs and watches them.
+
+    Raises:
+      InputError: if two groups share a name, of which one would be lost.
+    """
+    metrics = {f'loss/{name}': x for group in groups for name, x in group.items()}
+    if len(metrics) < sum(len(group) for group in groups):
+        names = sorted(name for group in groups for name in group)
+        raise InputError(
+            f'The loss terms are named {names}; a task must name its supervised and '
+            'its consistency terms differently.'
+        )
+    return metrics
 
 
 def student_of(params: dict[str, PyTree], stats: dict[str, PyTree]) -> Variables:
@@ -138,10 +152,10 @@ def remember(
     return memory
 
 
-def follow(teacher: Teacher | None) -> Callable[[State], State] | None:
-    """Returns ``state -> state`` that moves the teacher after the student, or None."""
+def follow(teacher: Teacher | None) -> Callable[[State], State]:
+    """Returns ``state -> state`` that moves the teacher after the student, if any."""
     if teacher is None:
-        return None
+        return lambda state: state
 
     def after(state: State) -> State:
         student = student_of(state.params, state.stats)
@@ -178,6 +192,17 @@ def choose(ship: str | None, found: Mapping[str, Callable]) -> str:
       InputError: if there are none of that name.
     """
     ship = ship or ('teacher' if 'teacher' in found else 'student')
-    if ship not in found:
-        raise InputError(f'ship is {ship!r}; this method has {sorted(found)}.')
+    check_choice('ship', ship, found)
     return ship
+
+
+def check_choice(name: str, choice: str, known: Iterable[str]) -> None:
+    """Refuses an option's unknown value, which would silently do something else.
+
+    Raises:
+      InputError: if ``choice`` is none of ``known``.
+    """
+    if choice not in (known := list(known)):
+        raise InputError(
+            f'{name} is {choice!r}; here it can be {" or ".join(map(repr, known))}.'
+        )
