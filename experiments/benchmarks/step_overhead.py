@@ -1,0 +1,179 @@
+"""What a Method costs over the same mathematics written out by hand: nothing.
+
+    python -m experiments.benchmarks.step_overhead
+
+FixMatch on images of the digits' size, the library's step against a step that imports
+nothing of ssljax but the network. Both are jitted with the state donated and run in
+turn, A B A B ..., so that a machine whose speed drifts slows both alike. Compared:
+the ratio of times, pair by pair; the FLOPs of the compiled programs; the traces.
+
+Floor: the arithmetic is the network's; what a library could add is bytes and kernels,
+which the compiled cost analysis would show.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import time
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import optax
+from absl import app, flags
+
+from experiments.machine import describe
+from ssljax import methods, models, teachers
+
+PAIRS = flags.DEFINE_integer('pairs', 40, 'Interleaved pairs of timings.')
+INNER = flags.DEFINE_integer('inner', 10, 'Steps in one timing.')
+OUT = flags.DEFINE_string(
+    'out', 'experiments/results/step_overhead.json', 'Result file.'
+)
+B, RATIO, TAU, DECAY = 32, 4, 0.95, 0.99
+
+
+def library(network, optimizer):
+    """FixMatch as a user of the library has it."""
+    average = teachers.ema(DECAY)
+    method = methods.fixmatch(
+        network, optimizer, num_classes=10, ratio=RATIO, joint=False, teacher=average
+    )
+    return method.init, method.step
+
+
+def by_hand(network, optimizer):
+    """The same mathematics in one function, with nothing around it."""
+
+    def init(key, batch):
+        x = batch['labelled']['weak']['image']
+        variables = network.init(key, x)
+        params = jax.tree.map(jnp.copy, variables.params)
+        slow = jax.tree.map(jnp.copy, variables.params)
+        return jnp.zeros((), jnp.int32), key, params, slow, optimizer.init(params)
+
+    def step(state, batch):
+        count, key, params, slow, opt = state
+        own = jax.random.fold_in(key, count)
+        keys = jax.random.split(own, 3)
+
+        def loss_fn(params):
+            def run(x, i):
+                variables = variables_of(params)
+                noise = jax.random.fold_in(keys[0], i)
+                return network.apply(variables, x, train=True, key=noise)[0]['logits']
+
+            labelled, unlabelled = batch['labelled']['weak'], batch['unlabelled']
+            log_p = jax.nn.log_softmax(run(labelled['image'], 0))
+            rows = jnp.arange(B)
+            supervised = -jnp.mean(log_p[rows, labelled['label']])
+            weak = jax.lax.stop_gradient(run(unlabelled['weak']['image'], 1))
+            probs = jax.nn.softmax(weak)
+            mask = (probs.max(-1) >= TAU).astype(jnp.float32)
+            log_q = jax.nn.log_softmax(run(unlabelled['strong']['image'], 2))
+            taken = log_q[jnp.arange(B * RATIO), probs.argmax(-1)]
+            unsupervised = -jnp.mean(taken * mask)
+            return supervised + unsupervised, (supervised, unsupervised, mask.mean())
+
+        (loss, aux), grads = jax.value_and_grad(loss_fn, has_aux=True)(params)
+        updates, opt = optimizer.update(grads, opt, params)
+        params = optax.apply_updates(params, updates)
+        slow = jax.tree.map(lambda s, p: DECAY * s + (1 - DECAY) * p, slow, params)
+        return (count + 1, key, params, slow, opt), (loss, *aux)
+
+    return init, step
+
+
+def variables_of(params):
+    """The network's own container."""
+    from ssljax.contracts import Variables
+
+    return Variables(params)
+
+
+def measure(pairs: int, inner: int) -> dict:
+    """Returns ratios, FLOPs, bytes and traces of both."""
+    network = models.small_cnn(10, channels=(16, 32))
+    optimizer = optax.adam(2e-3)
+    draw = partial(jax.random.uniform, dtype=jnp.float32)
+    views = [
+        {'image': draw(jax.random.key(i), (n, 8, 8, 1))}
+        for i, n in enumerate((B, B * RATIO, B * RATIO))
+    ]
+    views[0]['label'] = jnp.arange(B, dtype=jnp.int32) % 10
+    index = jnp.arange(B * RATIO, dtype=jnp.int32)
+    batch = {
+        'labelled': {'index': index[:B], 'weak': views[0]},
+        'unlabelled': {'index': index, 'weak': views[1], 'strong': views[2]},
+    }
+    runs, costs, traces = {}, {}, {'library': 0, 'by hand': 0}
+    for name, make in (('library', library), ('by hand', by_hand)):
+        init, step = make(network, optimizer)
+        state = init(jax.random.key(0), batch)
+
+        def counted(state, batch, name=name, step=step):
+            traces[name] += 1
+            return step(state, batch)
+
+        jitted = jax.jit(counted, donate_argnums=0)
+        cost = jax.jit(step).lower(state, batch).compile().cost_analysis()
+        costs[name] = {'flops': cost['flops'], 'bytes': cost['bytes accessed']}
+        runs[name] = [jitted, state]
+
+    def timing(name):
+        jitted, state = runs[name]
+        start = time.perf_counter()
+        for _ in range(inner):
+            state, metrics = jitted(state, batch)
+        jax.block_until_ready(state)
+        runs[name][1] = state
+        return (time.perf_counter() - start) / inner
+
+    for name in runs:
+        timing(name)
+    ratios, seconds = [], {name: [] for name in runs}
+    for pair in range(pairs):
+        order = list(runs) if pair % 2 == 0 else list(runs)[::-1]
+        took = {name: timing(name) for name in order}
+        ratios.append(took['library'] / took['by hand'])
+        for name in runs:
+            seconds[name].append(took[name])
+    quartiles = statistics.quantiles(ratios, n=4)
+    return {
+        'what': 'FixMatch step, small_cnn (16, 32), 8x8x1, B 32, U 128, float32',
+        'pairs': pairs,
+        'steps_a_timing': inner,
+        'ratio_median': statistics.median(ratios),
+        'ratio_quartiles': [quartiles[0], quartiles[2]],
+        'milliseconds_median': {
+            name: 1e3 * statistics.median(x) for name, x in seconds.items()
+        },
+        'cost': costs,
+        'traces': traces,
+        **describe(),
+    }
+
+
+def main(_):
+    """Measures, prints and writes."""
+    found = measure(PAIRS.value, INNER.value)
+    print(f'{"":10} {"ms/step":>9} {"MFLOP":>9} {"MB":>8} {"traces":>7}')
+    for name, cost in found['cost'].items():
+        print(
+            f'{name:10} {found["milliseconds_median"][name]:9.2f} '
+            f'{cost["flops"] / 1e6:9.1f} {cost["bytes"] / 1e6:8.1f} '
+            f'{found["traces"][name]:7}'
+        )
+    low, high = found['ratio_quartiles']
+    print(
+        f'ratio library / by hand: median {found["ratio_median"]:.3f}, quartiles '
+        f'{low:.3f} to {high:.3f}, over {found["pairs"]} pairs'
+    )
+    Path(OUT.value).parent.mkdir(parents=True, exist_ok=True)
+    Path(OUT.value).write_text(json.dumps(found, indent=2) + '\n')
+
+
+if __name__ == '__main__':
+    app.run(main)
