@@ -29,8 +29,8 @@ from ssljax.methods.parts import (
     choose,
     follow,
     forward,
+    loss_metrics,
     remember,
-    student_of,
     supervised_terms,
     task_of,
 )
@@ -48,24 +48,30 @@ def adversarial(
     teacher: Teacher | None = None,
     ship: str | None = None,
 ) -> Method:
-    r"""Draws predictions on unlabelled examples to where the critic sees labels.
+    r"""Draws answers on unlabelled examples to where the critic sees labels.
 
-    In one step, first the student, :math:`L = \mathrm{CE}(y, f(x_l)) +
-    \lambda\,\mathrm{BCE}(D(p(x_u)), 1)`, then the critic on the same answers,
-    :math:`L_D = \mathrm{BCE}(D(y), 1) + \mathrm{BCE}(D(p(x_u)), 0)`.
+    In one step the student, then the critic on the student's answers from before it
+    moved,
+
+    .. math:: L &= \mathrm{CE}(y, f(x_l)) + \lambda\,\mathrm{BCE}(D(p(x_u)), 1) \\
+        L_D &= \mathrm{BCE}(D(y), 1) + \mathrm{BCE}(D(p(x_u)), 0)
 
     Args:
       network: the student's.
       critic: eats distributions [B, C] float32, answers 'logits' [B, 1].
       optimizer: {'student': ..., 'critic': ...}, or one for both.
       num_classes: C.
-      weight: lambda; 0.001 to 0.01 in the paper.
+      weight: lambda, a float or a schedule of the step; 0.001 in the paper.
       ratio: unlabelled rows for each labelled one.
       teacher: an average of the student for evaluation.
       ship: whose weights ``predict`` uses.
 
-    Source: Hung et al. 2018, arXiv 1802.07934, an image in the place of its pixels and
-    without its self-taught third term.
+    Raises:
+      InputError: when traced, if the critic does not answer [B, 1].
+
+    Source: Hung et al. 2018, arXiv 1802.07934. Departs from it in that an image takes
+    the place of a pixel, answers on labelled examples never meet the critic, and
+    pseudo-labels where the critic is convinced (its third term) are left out.
     """
     task = task_of(None, num_classes, losses.cross_entropy)
     found = answers(network, teacher)
@@ -101,7 +107,7 @@ def adversarial(
             views = [inputs_of(task, labelled), inputs_of(task, unlabelled)]
             (on_labels, answer), stats = forward(
                 network,
-                student_of({'student': params}, state.stats),
+                Variables(params, state.stats['student']),
                 views,
                 joint=False,
                 train=True,
@@ -136,12 +142,10 @@ def adversarial(
             state.params['critic'], jax.lax.stop_gradient(probs)
         )
         new = apply_gradients(optimizer, {'critic': grads}, new)
-        new = new._replace(stats={'student': s_stats, 'critic': c_stats})
-        new = average(new)
+        new = average(new._replace(stats={'student': s_stats, 'critic': c_stats}))
         metrics = {
             'loss': loss,
-            'loss/critic': critic_value,
-            **{f'loss/{name}': x for name, x in terms.items()},
+            **loss_metrics(terms, {'critic': critic_value}),
             'weight': ramp,
         }
         return new._replace(step=state.step + 1), metrics

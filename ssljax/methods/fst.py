@@ -7,12 +7,14 @@ from collections.abc import Callable
 from typing import Any, Literal
 
 import jax
+import jax.numpy as jnp
 
 from ssljax import losses, targets, teachers
 from ssljax.contracts import (
     InputError,
     Method,
     Network,
+    PyTree,
     Schedule,
     State,
     Task,
@@ -20,7 +22,7 @@ from ssljax.contracts import (
 )
 from ssljax.methods.consistency import consistency
 from ssljax.methods.learner import Optimizer, gradient_step
-from ssljax.methods.parts import follow, task_of
+from ssljax.methods.parts import check_choice, follow, task_of
 
 
 def fst(
@@ -69,14 +71,20 @@ def fst(
         step, so its horizon is that much shorter.
       ship: whose weights ``predict`` uses, default 'teacher'.
 
+    Raises:
+      InputError: if an option has no such value.
+
     Source: Du et al. 2022, arXiv 2209.06993. Departs from the official code in that
     statistics and rule states of virtual steps are dropped, the decay's warm-up counts
     real steps, and step 0 looks ahead too.
     """
-    if ahead < 0 or (look == 'wide' and ahead == 0):
-        raise InputError(f'ahead is {ahead} for a {look} look; give at least 1.')
+    check_choice('look', look, ('deep', 'wide'))
+    check_choice('moments', moments, ('restore', 'keep'))
+    least = 0 if look == 'deep' else 1
+    if ahead < least:
+        raise InputError(f'ahead is {ahead}; a {look} look needs at least {least}.')
     if look == 'wide' and moments == 'keep':
-        raise InputError("moments='keep' has no meaning for a wide look; 'restore' it.")
+        raise InputError("moments is 'keep', which a wide look cannot; use 'restore'.")
     teacher = teacher or teachers.ema(teachers.count_warmup(0.999))
     if look == 'deep':
         stepper = functools.partial(deep, teacher=teacher, ahead=ahead, moments=moments)
@@ -109,7 +117,7 @@ def fst(
 def deep(
     objective: Callable,
     optimizer: Optimizer,
-    after: Any = None,
+    after: Callable | None = None,
     *,
     teacher: Teacher,
     ahead: int,
@@ -128,7 +136,7 @@ def deep(
             # Only parameters, moments and teacher look ahead.
             virtual = virtual._replace(params=moved.params, opt=moved.opt)
         future = average(virtual)
-        here = state._replace(memory={**state.memory, 'teacher': _teacher(future)})
+        here = _taught_by(future, state)
         if moments == 'keep':
             here = here._replace(opt=future.opt)
         new, metrics = move(here, batch, jax.random.fold_in(key, ahead))
@@ -140,7 +148,7 @@ def deep(
 def wide(
     objective: Callable,
     optimizer: Optimizer,
-    after: Any = None,
+    after: Callable | None = None,
     *,
     teacher: Teacher,
     ahead: int,
@@ -151,27 +159,42 @@ def wide(
 
     def step(state: State, batch: Any):
         key = jax.random.fold_in(state.key, state.step)
+        future = {
+            name.removeprefix('future_'): _in_parts(stream, ahead)
+            for name, stream in batch.items()
+            if name.startswith('future_')
+        }
         ends = []
         for i in range(ahead):
-            other = {
-                name: jax.tree.map(lambda x, i=i: _part(x, i), batch[f'future_{name}'])
-                for name in batch
-                if f'future_{name}' in batch
-            }
+            other = jax.tree.map(lambda x, i=i: x[i], future)
             moved, _ = move(state, other, jax.random.fold_in(key, i))
             ends.append(moved.params)
-        soup = jax.tree.map(lambda *x: sum(x) / ahead, *ends)
-        future = average(state._replace(params=soup))
-        here = state._replace(memory={**state.memory, 'teacher': _teacher(future)})
+        # In float32, as the teacher is.
+        soup = jax.tree.map(
+            lambda *x: sum(jnp.asarray(one, jnp.float32) for one in x) / ahead, *ends
+        )
+        here = _taught_by(average(state._replace(params=soup)), state)
         new, metrics = move(here, batch, jax.random.fold_in(key, ahead))
         return average(new)._replace(step=state.step + 1), metrics
-
-    def _part(x, i):
-        rows = x.shape[0] // ahead
-        return x[i * rows : (i + 1) * rows]
 
     return step
 
 
-def _teacher(state: State) -> Any:
-    return state.memory['teacher']
+def _in_parts(stream: PyTree, parts: int) -> PyTree:
+    """Splits the rows of a stream: [parts * rows, ...] to [parts, rows, ...]."""
+
+    def leaf(x):
+        if x.shape[0] % parts:
+            raise InputError(
+                f"A 'future_' stream has {x.shape[0]} rows, which {parts} batches "
+                'cannot share; choose batch_size and ratio so that they can.'
+            )
+        return x.reshape(parts, x.shape[0] // parts, *x.shape[1:])
+
+    return jax.tree.map(leaf, stream)
+
+
+def _taught_by(future: State, state: State) -> State:
+    """The present state with the teacher of a future one."""
+    memory = {**state.memory, 'teacher': future.memory['teacher']}
+    return state._replace(memory=memory)

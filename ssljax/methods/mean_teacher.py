@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from ssljax import losses, targets, teachers
-from ssljax.contracts import Method, Network, Schedule, Task, Teacher
+from ssljax.contracts import Method, Network, Schedule, TargetRule, Task, Teacher
 from ssljax.methods.consistency import consistency
 from ssljax.methods.learner import Optimizer
 from ssljax.methods.parts import task_of
@@ -18,6 +18,7 @@ def mean_teacher(
     task: Task | None = None,
     num_classes: int | None = None,
     teacher: Teacher | None = None,
+    rule: TargetRule | None = None,
     order: Literal['before', 'after'] = 'after',
     student_view: str = 'weak',
     weight: float | Schedule = 50.0,
@@ -36,6 +37,7 @@ def mean_teacher(
       task: or ``num_classes`` for plain classification.
       num_classes: C.
       teacher: default ``ema(count_warmup(0.999))``.
+      rule: what the teacher's answer becomes before it teaches; default nothing else.
       order: the teacher moves after the student's step, or before it (SoftTeacher).
       student_view: 'weak' (an independent draw of the teacher's) or 'strong'.
       weight: of the unlabelled loss; papers ramp it. A code that sums the squares over
@@ -52,7 +54,7 @@ def mean_teacher(
         network,
         optimizer,
         task_of(task, num_classes, losses.mean_squared_error),
-        rule=targets.chain(),
+        rule=rule or targets.chain(),
         student_view=student_view,
         target_view='weak2' if student_view == 'weak' else 'weak',
         target_from='teacher',

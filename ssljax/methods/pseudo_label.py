@@ -15,7 +15,7 @@ def pseudo_label(
     *,
     task: Task | None = None,
     num_classes: int | None = None,
-    threshold: float = 0.95,
+    threshold: float | Schedule = 0.95,
     weight: float | Schedule = 1.0,
     ratio: float = 1.0,
     joint: bool = False,
@@ -32,7 +32,7 @@ def pseudo_label(
       optimizer: an optax transformation.
       task: or ``num_classes`` for plain classification.
       num_classes: C.
-      threshold: tau; the paper keeps every row (0), USB 0.95.
+      threshold: tau in [0, 1], or a schedule; the paper keeps every row (0), USB 0.95.
       weight: of the unlabelled loss; papers ramp it linearly over 0.4 of training.
       ratio: unlabelled rows for each labelled one.
       joint: one forward pass for both streams, or one each.

@@ -27,6 +27,7 @@ from ssljax.methods.parts import (
     consistency_terms,
     forward,
     loss_metrics,
+    remember,
     supervised_terms,
     task_of,
     utilisation,
@@ -85,9 +86,7 @@ def two_update(
         example = inputs_of(task, batch['labelled']['weak'])
         networks = {'student': (network, example), 'teacher': (network, example)}
 
-        def memory(params, stats):
-            return {'rule': student_rule.init()}
-
+        memory = remember(None, student_rule)
         return start(key, networks, optimizer, given or {}, memory=memory)
 
     def run(name, params, state, views, key):
@@ -106,7 +105,12 @@ def two_update(
         (t_labels, t_taught, t_answer), t_stats = run(
             'teacher', params, state, [weak, u_weak2, u_weak], teacher_key
         )
-        own_answer = targets.from_prediction(task.decode(t_answer))
+        own_answer = task.transport(
+            task.decode(t_answer),
+            unlabelled['weak'].get('warp'),
+            unlabelled['weak2'].get('warp'),
+        )
+        own_answer = targets.from_prediction(own_answer)
         supervised = _named(
             'teacher', supervised_terms(task, t_labels, labelled['weak'])
         )
@@ -143,7 +147,7 @@ def two_update(
         ramp = value(weight, state.step)
         loss = sum(supervised.values()) + ramp * sum(unsupervised.values())
         metrics = {
-            **loss_metrics({**supervised, **unsupervised}),
+            **loss_metrics(supervised, unsupervised),
             'utilisation': utilisation(lesson),
             'weight': ramp,
         }
