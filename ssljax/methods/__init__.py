@@ -1,19 +1,26 @@
 """Methods: each a small composition of shared parts. The catalogue lists them all."""
 
+from ssljax.methods.adapt import adapt
 from ssljax.methods.adversarial import adversarial
+from ssljax.methods.distil import distil
+from ssljax.methods.federated import federated
 from ssljax.methods.fixmatch import fixmatch
 from ssljax.methods.fst import fst
 from ssljax.methods.learner import Aux, apply_gradients, learner, prepared
 from ssljax.methods.mean_teacher import mean_teacher
 from ssljax.methods.pi_model import pi_model
 from ssljax.methods.pseudo_label import pseudo_label
+from ssljax.methods.simclr import simclr
 from ssljax.methods.supervised import supervised
 from ssljax.methods.two_update import two_update
 
 __all__ = [
     'Aux',
+    'adapt',
     'adversarial',
     'apply_gradients',
+    'distil',
+    'federated',
     'fixmatch',
     'fst',
     'learner',
@@ -21,6 +28,7 @@ __all__ = [
     'pi_model',
     'prepared',
     'pseudo_label',
+    'simclr',
     'supervised',
     'two_update',
 ]
