@@ -1,0 +1,237 @@
+"""Wide residual networks as semi-supervised learning uses them (WRN-28-2).
+
+Zagoruyko and Komodakis, 2016 (https://arxiv.org/abs/1605.07146), in the form of Oliver
+et al., 2018 (https://arxiv.org/abs/1804.09170): leaky ReLU of slope 0.1, batch norm
+that keeps 0.999 of its statistics. It follows the torch code of USB (2022,
+https://arxiv.org/abs/2208.07204; microsoft/Semi-supervised-learning, commit 1ef4cbeb,
+semilearn/nets/wrn/wrn.py), down to the weights: see ``load_usb_weights``.
+"""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Mapping
+
+import jax
+import jax.numpy as jnp
+from flax import nnx, traverse_util
+from jax.nn import initializers
+
+from ssljax.contracts import Array, InputError, Network, Variables
+from ssljax.models.adapters import from_nnx
+from ssljax.models.images import check_images
+
+
+def wide_resnet(
+    num_classes: int,
+    *,
+    depth: int = 28,
+    width: int = 2,
+    image_channels: int = 3,
+    transition: str = 'raw',
+) -> Network:
+    """WRN-depth-width: three blocks of (depth - 4) / 6 residual units each.
+
+    Args:
+      num_classes: C, answers of the linear head.
+      depth: 10, 16, 22, 28, ...: 6 n + 4.
+      width: multiplies the channels 16, 32, 64 of the blocks; D = 64 * width.
+      image_channels: of the inputs [B, H, W, image_channels] float32, H and W >= 4.
+      transition: what the convolutions of the first unit of blocks 2 and 3 are fed.
+        'raw' is USB's code: the unit's input as it is, so that the unit's first batch
+        norm keeps statistics but has no influence. 'activated' is the residual layout
+        of google-research/fixmatch (libml/models.py): norm and leaky ReLU first, as in
+        every other unit (with raw shortcut). That TensorFlow network also has biases
+        in all convolutions and epsilon 1e-3 in all norms, which this one has not.
+
+    Returns:
+      A Network that answers ``{'logits': [B, C], 'features': [B, D]}``, with the parts
+      'encode' (images to ``{'features'}``) and 'head' (features to ``{'logits'}``).
+
+    Raises:
+      InputError: for an impossible depth or transition, or images that do not fit.
+    """
+    if depth < 10 or depth % 6 != 4:
+        raise InputError(f'depth must be 10, 16, 22, 28, ... (6 n + 4), found {depth}.')
+    if transition not in ('raw', 'activated'):
+        raise InputError(
+            f"transition must be 'raw' (USB) or 'activated' (FixMatch in TensorFlow), "
+            f'found {transition!r}.'
+        )
+    units = (depth - 4) // 6
+    widths = (16, 16 * width, 32 * width, 64 * width)
+    return from_nnx(
+        lambda rngs: _WideResNet(
+            num_classes, units, widths, image_channels, transition, rngs=rngs
+        ),
+        parts={'encode': 'encode', 'head': 'head'},
+    )
+
+
+def load_usb_weights(variables: Variables, arrays: Mapping[str, Array]) -> Variables:
+    """Puts the weights of a USB checkpoint into Variables of ``wide_resnet``.
+
+    Args:
+      variables: of a network of the same depth, width and classes, from its ``init``
+        or from ``jax.eval_shape`` of it: only shapes and dtypes are looked at.
+      arrays: the torch state_dict as numpy arrays, such as
+        ``'block1.layer.0.conv1.weight'`` [out, in, 3, 3]. ``num_batches_tracked``
+        plays no part (it counts only where torch averages without momentum).
+
+    Returns:
+      Variables of the same structure.
+
+    Raises:
+      InputError: if a name is missing or left over, or a shape is another.
+    """
+    wanted = traverse_util.flatten_dict(variables._asdict())
+    names = {path: _torch_name(path) for path in wanted}
+    found = {name for name in arrays if not name.endswith('num_batches_tracked')}
+    if found != set(names.values()):
+        odd = sorted(found ^ set(names.values()))
+        raise InputError(
+            f'arrays must be the state_dict of this network, found {len(odd)} names '
+            f'on one side only, the first being {odd[0]!r}: check depth and width.'
+        )
+    loaded = {}
+    for path, old in wanted.items():
+        new = jnp.asarray(arrays[names[path]], old.dtype)
+        if path[-1] == 'kernel':  # torch: [out, in, ...]; here: [..., in, out]
+            new = jnp.moveaxis(new, (0, 1), (-1, -2))
+        if new.shape != old.shape:
+            raise InputError(
+                f'arrays[{names[path]!r}] must give {old.shape}, found {new.shape}.'
+            )
+        loaded[path] = new
+    return Variables(**traverse_util.unflatten_dict(loaded))
+
+
+_TORCH_NAMES = {
+    'kernel': 'weight',
+    'scale': 'weight',
+    'mean': 'running_mean',
+    'var': 'running_var',
+    'shortcut': 'convShortcut',
+}
+
+
+def _torch_name(path):
+    """('params', 'block1', '0', 'bn1', 'scale') is 'block1.layer.0.bn1.weight'."""
+    _, first, *rest = path
+    layer = ['layer'] if first.startswith('block') else []
+    return '.'.join([first, *layer, *(_TORCH_NAMES.get(name, name) for name in rest)])
+
+
+class _WideResNet(nnx.Module):
+    def __init__(self, num_classes, units, widths, image_channels, transition, *, rngs):
+        self.image_channels = image_channels
+        # Its bias starts at 0, not at torch's random one: a batch norm takes it away.
+        self.conv1 = _conv(image_channels, widths[0], 3, bias=True, rngs=rngs)
+        pairs = itertools.pairwise(widths)
+        # The first block activates before it branches, for its shortcut too.
+        self.block1 = _block(
+            *next(pairs), 1, units, feed='activated for both', rngs=rngs
+        )
+        self.block2 = _block(*next(pairs), 2, units, feed=transition, rngs=rngs)
+        self.block3 = _block(*next(pairs), 2, units, feed=transition, rngs=rngs)
+        self.bn1 = _BatchNorm(widths[-1], epsilon=1e-3)
+        self.classifier = nnx.Linear(
+            widths[-1], num_classes, kernel_init=initializers.glorot_normal(), rngs=rngs
+        )
+
+    def encode(self, x):
+        check_images(x, self.image_channels, smallest=4)
+        x = self.conv1(x)
+        for unit in (*self.block1, *self.block2, *self.block3):
+            x = unit(x)
+        return {'features': _leaky_relu(self.bn1(x)).mean((1, 2))}
+
+    def head(self, features):
+        return {'logits': self.classifier(features)}
+
+    def __call__(self, x):
+        outputs = self.encode(x)
+        return outputs | self.head(outputs['features'])
+
+
+def _block(inside, outside, stride, units, *, feed, rngs):
+    first = _Unit(inside, outside, stride, feed, rngs=rngs)
+    return nnx.List(
+        [
+            first,
+            *(_Unit(outside, outside, 1, feed, rngs=rngs) for _ in range(units - 1)),
+        ]
+    )
+
+
+class _Unit(nnx.Module):
+    """Norm, activation and convolution, twice, added to the input.
+
+    Where the channels change, the input goes through a 1x1 convolution and ``feed``
+    says what the branch and this shortcut are fed.
+    """
+
+    def __init__(self, inside, outside, stride, feed, *, rngs):
+        same = inside == outside
+        self.feed = 'activated' if same else feed
+        self.bn1 = _BatchNorm(inside)
+        self.conv1 = _conv(inside, outside, 3, stride, rngs=rngs)
+        self.bn2 = _BatchNorm(outside)
+        self.conv2 = _conv(outside, outside, 3, rngs=rngs)
+        self.shortcut = None if same else _conv(inside, outside, 1, stride, rngs=rngs)
+
+    def __call__(self, x):
+        active = _leaky_relu(self.bn1(x))
+        branch = self.conv1(x if self.feed == 'raw' else active)
+        branch = self.conv2(_leaky_relu(self.bn2(branch)))
+        if self.feed == 'activated for both':
+            x = active
+        return branch + (x if self.shortcut is None else self.shortcut(x))
+
+
+class _BatchNorm(nnx.Module):
+    """Batch norm as torch has it.
+
+    It normalises with the biased variance and keeps the unbiased one among its running
+    statistics; flax's BatchNorm keeps the biased one.
+    """
+
+    def __init__(self, channels, epsilon=1e-5):
+        self.scale = nnx.Param(jnp.ones(channels))
+        self.bias = nnx.Param(jnp.zeros(channels))
+        self.mean = nnx.BatchStat(jnp.zeros(channels))
+        self.var = nnx.BatchStat(jnp.ones(channels))
+        self.epsilon = epsilon
+        self.use_running_average = False
+
+    def __call__(self, x):
+        if self.use_running_average:
+            mean, var = self.mean[...], self.var[...]
+        else:
+            mean, var = x.mean((0, 1, 2)), x.var((0, 1, 2))
+            sites = x.size // x.shape[-1]
+            self._move(mean, var * sites / max(sites - 1, 1))
+        gain = self.scale[...] * jax.lax.rsqrt(var + self.epsilon)
+        shift = self.bias[...] - mean * gain
+        return x * gain[None, None, None] + shift[None, None, None]
+
+    def _move(self, mean, var):
+        for old, new in ((self.mean, mean), (self.var, var)):
+            old[...] = 0.999 * old[...] + 0.001 * jax.lax.stop_gradient(new)
+
+
+def _conv(inside, outside, size, stride=1, *, bias=False, rngs):
+    return nnx.Conv(
+        inside,
+        outside,
+        (size, size),
+        stride,
+        padding=size // 2,  # torch's; 'SAME' pads an even image on one side only
+        use_bias=bias,
+        kernel_init=initializers.variance_scaling(2.0, 'fan_out', 'normal'),
+        rngs=rngs,
+    )
+
+
+_leaky_relu = functools.partial(jax.nn.leaky_relu, negative_slope=0.1)
