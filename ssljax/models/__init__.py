@@ -1,0 +1,22 @@
+"""Networks: adapters for flax modules, and the few nets that the papers start from."""
+
+try:
+    import flax as _  # noqa: F401
+except ImportError:
+    raise ImportError(
+        "ssljax.models needs flax, which comes with pip install 'ssljax[train]'."
+    ) from None
+
+from ssljax.models.adapters import from_linen, from_nnx
+from ssljax.models.cnn import small_cnn
+from ssljax.models.mlp import mlp
+from ssljax.models.wrn import load_usb_weights, wide_resnet
+
+__all__ = [
+    'from_linen',
+    'from_nnx',
+    'load_usb_weights',
+    'mlp',
+    'small_cnn',
+    'wide_resnet',
+]
