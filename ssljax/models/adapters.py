@@ -258,6 +258,7 @@ def _command(module, switches):
 def _obedient(kind, switches):
     """A kind of layer that overrules what its caller says about the switches."""
 
+    @functools.wraps(kind.__call__)  # keeps the signature, which _told looks at
     def __call__(self, *args, **kwargs):
         args, kwargs = _told(kind.__call__, (self, *args), kwargs, dict(switches))
         return kind.__call__(*args, **kwargs)

@@ -32,6 +32,8 @@ class Plain(nnx.Module):
 class Entangled(Plain):
     """Hands one flag to batch norm and dropout, as most published modules do."""
 
+    deterministic = True  # an attribute that is told, on top of the argument
+
     def __call__(self, x, train: bool):
         x = self.norm(self.layers[0](x), use_running_average=not train)
         dropped = [d(x, deterministic=not train) for d in self.dropouts]
