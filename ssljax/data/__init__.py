@@ -12,6 +12,8 @@
 from ssljax.data import checks, sources, splits
 from ssljax.data.datasets import Dataset, load
 from ssljax.data.feeds import Feed, in_memory
+from ssljax.data.overlays import overlay
+from ssljax.data.shares import dirichlet_shares, even_shares
 from ssljax.data.sources import Arrays
 
 __all__ = [
@@ -19,8 +21,11 @@ __all__ = [
     'Dataset',
     'Feed',
     'checks',
+    'dirichlet_shares',
+    'even_shares',
     'in_memory',
     'load',
+    'overlay',
     'sources',
     'splits',
 ]

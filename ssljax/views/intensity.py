@@ -46,3 +46,32 @@ def cutout(fraction: float = 0.5, fill: float = 0.0) -> View:
         return {**example, 'image': jnp.where(hole, fill, image)}
 
     return view
+
+
+def jitter(
+    *,
+    contrast: tuple[float, float] = (1.0, 1.0),
+    brightness: tuple[float, float] = (1.0, 1.0),
+) -> View:
+    """Changes an image's contrast and brightness by factors drawn uniformly.
+
+    ``image = b * (mean + c * (image - mean))``, the mean over pixels and channels.
+    Nothing is clipped, so that the two can be undone.
+
+    Args:
+      contrast: range of c, 0 <= low <= high; 1 changes nothing.
+      brightness: range of b, likewise.
+    """
+    ranges = {'contrast': contrast, 'brightness': brightness}
+    for name, (low, high) in ranges.items():
+        if not 0 <= low <= high:
+            raise InputError(f'{name} is {(low, high)}; give 0 <= low <= high.')
+    lows, highs = (jnp.asarray(x) for x in zip(contrast, brightness, strict=True))
+
+    def view(key, example):
+        image = example['image']
+        c, b = lows + (highs - lows) * jax.random.uniform(key, (2,))
+        mean = jnp.mean(image)
+        return {**example, 'image': b * (mean + c * (image - mean))}
+
+    return view
