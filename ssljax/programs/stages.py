@@ -1,0 +1,88 @@
+"""Stages: one fit starts from what an earlier one has learnt, as in SimCLRv2."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ssljax.contracts import Variables
+from ssljax.data import checks
+from ssljax.programs.job import Job, feed_for, scorer, variables_of
+from ssljax.programs.run import Run
+
+
+def stages(run: Run, job: Job) -> dict[str, Any]:
+    """Trains the stages that ``config.order`` names, one after another.
+
+    ``config.stages.<name>`` has ``method`` (a name in the catalogue), ``steps``, and
+    where wanted
+
+    - ``args`` of the method, ``network``: fields of ``config.networks.network`` to
+      replace,
+    - ``start_from``: the earlier stage whose shipped weights the student starts from,
+      ``drop``: the top-level parameters that it does not take over (its head),
+    - ``teacher_from``: the earlier stage whose shipped weights are given as teacher.
+
+    Returns:
+      What the last stage recorded and scored, named as by ``single``, but with the
+      ``wall_seconds`` of all stages; and ``test_accuracy/<stage>`` of every stage that
+      answers the task.
+    """
+    validation, test = scorer(job, 'validation'), scorer(job, 'test')
+    weights: dict[str, Variables] = {}
+    scores: dict[str, float] = {}
+    seconds = 0.0
+    for name in job.config.order:
+        checks.known('a stage of order', name, job.config.stages)
+        stage = job.config.stages[name]
+        method = job.method(
+            stage.method,
+            steps=stage.steps,
+            network=stage.get('network', {}),
+            **stage.get('args', {}),
+        )
+        answers = bool(method.answers)
+        state = run.fit(
+            name,
+            method,
+            feed_for(job, method),
+            stage.steps,
+            given=_given(name, stage, weights),
+            evaluate=validation if answers else None,
+        )
+        weights[name] = variables_of(state, method.ship)
+        found = run.record(name)
+        seconds += found['wall_seconds']
+        if answers:
+            last = functools.partial(test, method, state)
+            found |= run.once(f'test_{name}', last)
+            scores[f'test_accuracy/{name}'] = found['test_accuracy']
+    return {**found, **scores, 'wall_seconds': seconds}
+
+
+def without(variables: Variables, drop: Iterable[str]) -> Variables:
+    """Returns the variables but for some top-level names, which start anew.
+
+    Raises:
+      InputError: if a name is none of the parameters'.
+    """
+    for name in drop:
+        checks.known('a name of drop', name, variables.params)
+    return Variables(
+        *({k: x for k, x in part.items() if k not in drop} for part in variables)
+    )
+
+
+def _given(
+    name: str, stage: Any, weights: Mapping[str, Variables]
+) -> dict[str, Variables]:
+    """What a stage takes over from the stages before it."""
+    given = {}
+    for who, field in (('student', 'start_from'), ('teacher', 'teacher_from')):
+        if source := stage.get(field):
+            checks.known(f'stages.{name}.{field} (an earlier stage)', source, weights)
+            given[who] = weights[source]
+    if 'student' in given:
+        given['student'] = without(given['student'], stage.get('drop', ()))
+    return given

@@ -1,0 +1,140 @@
+import jax
+import numpy as np
+import pytest
+from ml_collections import ConfigDict
+
+from ssljax import solvers
+from ssljax.contracts import InputError
+from ssljax.programs import Run
+from ssljax.programs.rounds import POLICIES, rounds, sweeper
+
+SELF = {'count': 3, 'policy': 'confident', 'threshold': 0.8}
+ASK = {'count': 3, 'policy': 'k_centre', 'ask': 5}
+
+
+class Watched(Run):
+    """Remembers what each round learnt from and began with."""
+
+    def __init__(self, folder):
+        super().__init__(folder, progress=False)
+        self.taught, self.first = [], []
+
+    def fit(self, name, method, feed, steps, **options):
+        batches = [feed(step)['labelled'] for step in range(30)]
+        index = np.concatenate([batch['index'] for batch in batches])
+        label = np.concatenate([batch['label'] for batch in batches])
+        self.taught.append(dict(zip(index.tolist(), label.tolist(), strict=True)))
+        self.first.append(method.init(self.key(name), feed(0)).params)
+        return super().fit(name, method, feed, steps, **options)
+
+
+def build(make_job, name, **settings):
+    return make_job(method=name, rounds=settings)
+
+
+def test_self_training_learns_from_its_own_answers(tmp_path, make_job):
+    job = build(make_job, 'self_training', **SELF)
+    run = Watched(tmp_path)
+    results = rounds(run, job)
+
+    truth = job.data.source.fields['label']
+    for r, taught in enumerate(run.taught):
+        assert len(taught) == results[f'rows/{r}']
+        right = np.mean([truth[row] == label for row, label in taught.items()])
+        np.testing.assert_allclose(results[f'label_accuracy/{r}'], right)
+        assert all(taught[row] == truth[row] for row in job.data.rows['labelled'])
+    assert results['rows/0'] == results['labels'] == 6 < results['rows/1']
+    assert results['test_accuracy'] == results['test_accuracy/2']
+    assert results['test_accuracy_first_round'] == results['test_accuracy/0']
+    # Each round starts anew, and the source keeps its labels.
+    kernels = [np.asarray(p['student']['Dense_0']['kernel']) for p in run.first]
+    assert not np.allclose(kernels[0], kernels[1])
+    np.testing.assert_array_equal(truth, np.arange(120) % 3)
+
+
+@pytest.fixture(scope='module')
+def asked(make_job, tmp_path_factory):
+    """An uninterrupted run of active learning: job, run and results."""
+    job = build(make_job, 'active', **ASK)
+    run = Watched(tmp_path_factory.mktemp('asked'))
+    return job, run, rounds(run, job)
+
+
+def test_active_learning_asks_for_true_labels(asked):
+    job, run, results = asked
+    truth = job.data.source.fields['label']
+    assert [len(taught) for taught in run.taught] == [6, 11, 16]
+    assert results['labels'] == results['rows/2'] == 16
+    for before, after in zip(run.taught, run.taught[1:], strict=False):
+        assert before.items() <= after.items()
+    assert all(truth[row] == label for row, label in run.taught[-1].items())
+    assert set(run.taught[-1]) <= set(job.data.rows['unlabelled'])
+
+
+def test_goes_on_where_it_stopped(tmp_path, asked):
+    job, straight, expected = asked
+
+    class Stopped(Run):
+        def fit(self, name, *args, **options):
+            if name == 'round1':
+                raise KeyboardInterrupt
+            return super().fit(name, *args, **options)
+
+    with pytest.raises(KeyboardInterrupt):
+        rounds(Stopped(tmp_path, progress=False), job)
+    sweep = tmp_path / 'sweep0' / 'result.npz'
+    swept = sweep.stat().st_mtime_ns
+    again = Watched(tmp_path)
+    found = rounds(again, job)
+    assert again.taught == straight.taught
+    assert found['test_accuracy'] == expected['test_accuracy']
+    assert sweep.stat().st_mtime_ns == swept
+
+
+def test_sweep_is_one_answer_a_row(make_job):
+    job = build(make_job, 'active', **ASK)
+    method = job.method()
+    raw = {'index': np.arange(6), **job.data.source.fields}
+    state = method.init(
+        jax.random.key(0), {'labelled': {k: v[:6] for k, v in raw.items()}}
+    )
+    rows = np.arange(57)[::-1]  # no multiple of the batch
+    probs = sweeper(job, method, rows)(state)
+    image = job.data.source.fields['image'][rows]
+    expected = jax.nn.softmax(method.predict(state, image)['logits'])
+    np.testing.assert_allclose(probs, expected, atol=1e-6)
+
+
+PROBS = np.array(
+    [[0.9, 0.1], [0.4, 0.6], [0.05, 0.95], [0.5, 0.5], [0.2, 0.8]], np.float32
+)
+KNOWN = np.array([True, False, False, False, False])
+TRUTH = np.array([1, 1, 0, 0, -1], np.int32)
+
+
+def choose(policy, **settings):
+    key = jax.random.key(0)
+    return POLICIES[policy](key, PROBS, KNOWN, TRUTH, ConfigDict(settings))
+
+
+def test_confident_keeps_what_is_known():
+    known, label = choose('confident', threshold=0.8)
+    np.testing.assert_array_equal(label, [1, -1, 1, -1, 1])
+    np.testing.assert_array_equal(known, KNOWN)
+
+
+def test_only_rows_with_a_truth_are_asked_for():
+    known, label = choose('k_centre', ask=2)
+    chosen = solvers.k_centre(PROBS[:4], np.array([0]), 2)
+    np.testing.assert_array_equal(np.flatnonzero(known), sorted([0, *chosen]))
+    np.testing.assert_array_equal(label, np.where(known, TRUTH, -1))
+    for policy in 'k_centre', 'random':
+        np.testing.assert_array_equal(choose(policy, ask=3)[1], [1, 1, 0, 0, -1])
+        with pytest.raises(InputError, match='ask is 4, but 3 labels are left'):
+            choose(policy, ask=4)
+
+
+def test_refuses_an_unknown_policy(tmp_path, make_job):
+    job = build(make_job, 'active', **ASK | {'policy': 'k_center'})
+    with pytest.raises(InputError, match="rounds.policy is 'k_center'.*'k_centre'"):
+        rounds(Watched(tmp_path), job)

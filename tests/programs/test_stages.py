@@ -1,0 +1,124 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from ssljax.contracts import InputError, State, Variables
+from ssljax.programs import Run
+from ssljax.programs.job import variables_of
+from ssljax.programs.stages import stages, without
+from ssljax.teachers import ema
+
+STAGES = {
+    'pretrain': {'method': 'simclr', 'steps': 10, 'args': {'ratio': 4.0}},
+    'finetune': {
+        'method': 'supervised',
+        'steps': 20,
+        'start_from': 'pretrain',
+        'drop': ('Dense_1',),
+    },
+    'distil': {
+        'method': 'distil',
+        'steps': 30,
+        'network': {'hidden': (4,)},
+        'args': {'ratio': 4.0, 'temperature': 2.0},
+        'teacher_from': 'finetune',
+    },
+}
+
+
+class Watched(Run):
+    """Remembers what each fit was given and ended with, or stops at one."""
+
+    def __init__(self, folder, stop=None, **options):
+        super().__init__(folder, progress=False, **options)
+        self.given, self.ended, self.stop = {}, {}, stop
+
+    def fit(self, name, method, feed, steps, *, given, **options):
+        if name == self.stop:
+            raise KeyboardInterrupt
+        self.given[name] = dict(given)
+        state = super().fit(name, method, feed, steps, given=given, **options)
+        self.ended[name] = state, method
+        return state
+
+
+@pytest.fixture(scope='module')
+def job(make_job):
+    return make_job(method='stages', order=tuple(STAGES), stages=STAGES)
+
+
+@pytest.fixture(scope='module')
+def whole(job, tmp_path_factory):
+    """An uninterrupted run and its results."""
+    run = Watched(tmp_path_factory.mktemp('whole'))
+    return run, stages(run, job)
+
+
+def assert_same(a, b):
+    jax.tree.map(np.testing.assert_array_equal, a, b)
+
+
+def test_hands_over_what_the_stages_say(whole):
+    run, results = whole
+    pretrained = run.ended['pretrain'][0].params['student']
+    assert run.given['pretrain'] == {}
+    assert_same(
+        run.given['finetune'],
+        {'student': Variables({'Dense_0': pretrained['Dense_0']})},
+    )
+    # The average is what finetuning ships, and so what is distilled.
+    tuned = run.ended['finetune'][0].memory['teacher'].variables
+    assert_same(run.given['distil'], {'teacher': tuned})
+    state, _ = run.ended['distil']
+    assert_same(state.frozen['teacher'], tuned)
+    assert state.params['student']['Dense_0']['kernel'].shape == (5, 4)
+
+    assert results['test_accuracy'] == results['test_accuracy/distil'] > 0.9
+    assert set(results) >= {'test_accuracy_student', 'test_accuracy/finetune'}
+    assert 'test_accuracy/pretrain' not in results
+    seconds = [run.record(name)['wall_seconds'] for name in STAGES]
+    assert results['wall_seconds'] == sum(seconds)
+
+
+def test_goes_on_where_it_stopped(tmp_path, job, whole):
+    with pytest.raises(KeyboardInterrupt):
+        stages(Watched(tmp_path, stop='distil'), job)
+    again = Watched(tmp_path)
+    found = stages(again, job)
+    straight, expected = whole
+    scores = {k: v for k, v in found.items() if 'accuracy' in k}
+    assert scores == {k: v for k, v in expected.items() if 'accuracy' in k}
+    assert_same(again.ended['distil'][0].params, straight.ended['distil'][0].params)
+
+
+@pytest.mark.parametrize(
+    'change, message',
+    [
+        ({'order': ('finetune',)}, "finetune.start_from .* is 'pretrain'"),
+        ({'order': ('pretrian',)}, "stage of order is 'pretrian'.*'pretrain'"),
+        ({'stages.finetune.drop': ('Dense_2',)}, "name of drop is 'Dense_2'"),
+    ],
+)
+def test_refuses_stages_that_do_not_fit(tmp_path, make_job, change, message):
+    job = make_job(method='stages', order=tuple(STAGES), stages=STAGES)
+    job.config.stages.pretrain.steps = 1
+    job.config.update_from_flattened_dict(change)
+    with pytest.raises(InputError, match=message):
+        stages(Watched(tmp_path), job)
+
+
+def test_variables_of_finds_networks_and_averages():
+    params, stats = {'w': jnp.ones(2)}, {'mean': jnp.zeros(2)}
+    state = State(0, 0, {'student': params}, {'student': stats}, {}, {}, {})
+    assert variables_of(state, 'student') == Variables(params, stats)
+    average = ema(0.9).init(Variables(params, stats))
+    state = state._replace(memory={'teacher': average, 'rule': ()})
+    assert_same(variables_of(state, 'teacher'), Variables(params, stats))
+    with pytest.raises(InputError, match="who is 'critic'"):
+        variables_of(state, 'critic')
+
+
+def test_without_takes_the_statistics_along():
+    given = Variables({'a': 1, 'b': 2}, {'b': 3, 'c': 4})
+    assert without(given, ('b',)) == Variables({'a': 1}, {'c': 4})
