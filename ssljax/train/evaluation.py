@@ -1,0 +1,79 @@
+"""Scores of a whole set."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from ssljax.contracts import InputError, State, Task, inputs_of
+
+
+def evaluator(
+    task: Task, source: Any, rows: np.ndarray, *, batch_size: int = 256
+) -> Callable[[Callable, State], dict[str, float]]:
+    """Returns ``evaluate(answer, state) -> {metric: float}`` over rows of a source.
+
+    ``answer`` is ``(state, inputs) -> Outputs``, such as ``method.predict`` or one of
+    ``method.answers``. It is compiled once for each such function, by identity: a
+    wrapper (sliding windows, an ensemble of views) is made once, not anew at each call.
+    The state is an argument, so new weights do not compile anew. ::
+
+        evaluate = train.evaluator(task, source, rows)
+        evaluate(method.answers['teacher'], state)  # {'accuracy': 0.93}
+
+    Args:
+      task: what to decode and which metrics to take.
+      source: ``len(source)`` and ``source[i] -> {field: array}``, with the fields of
+        ``task.example``.
+      rows: [n] int, row numbers of the source; each counts once.
+      batch_size: rows answered at a time; the last batch is filled up, and what fills
+        it never counts.
+
+    Raises:
+      InputError: if there are no rows or a field is missing or a row has no label.
+    """
+    rows = np.asarray(rows)
+    if not len(rows):
+        raise InputError('rows is empty; give an evaluator at least one row.')
+    if batch_size < 1:
+        raise InputError(f'batch_size is {batch_size}; give at least 1.')
+    missing = set(task.example) - set(source[int(rows[0])])
+    if missing:
+        raise InputError(
+            f'The source has the fields {sorted(source[int(rows[0])])}; the task also '
+            f'needs {sorted(missing)}.'
+        )
+    size = min(batch_size, len(rows))
+
+    def collated(chosen):
+        examples = [source[int(row)] for row in chosen]
+        batch = {name: np.stack([x[name] for x in examples]) for name in task.example}
+        labels = batch.get('label')
+        if labels is not None and labels.ndim == 1 and labels.min() < 0:
+            row = chosen[np.argmin(labels)]
+            raise InputError(f'Row {row} has no label; evaluate on rows that have one.')
+        return batch
+
+    @functools.partial(jax.jit, static_argnums=0)
+    def scored(answer, state, batch):
+        prediction = task.decode(answer(state, inputs_of(task, batch)))
+        return {name: m.rows(prediction, batch) for name, m in task.metrics.items()}
+
+    def evaluate(answer: Callable, state: State) -> dict[str, float]:
+        parts = [
+            scored(answer, state, collated(np.resize(rows[first : first + size], size)))
+            for first in range(0, len(rows), size)
+        ]
+        whole = jax.tree.map(
+            lambda *part: np.concatenate(part)[: len(rows)], *jax.device_get(parts)
+        )
+        scores: dict[str, float] = {}
+        for name, metric in task.metrics.items():
+            scores.update(metric.result(whole[name]))
+        return {name: float(score) for name, score in scores.items()}
+
+    return evaluate
