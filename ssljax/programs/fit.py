@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -82,6 +82,20 @@ def owned(tree: PyTree) -> PyTree:
         return jnp.array(leaf, leaf.dtype, copy=True)
 
     return jax.tree.map(copy, tree)
+
+
+def initial(method: Method, key: Array, batch: Any, given: Mapping[str, Any]) -> State:
+    """Returns ``method.init`` of a key, a batch and given Variables.
+
+    It runs once, so it is compiled as one program and hardly optimised: a small CNN
+    takes 0.8 s of CPU time instead of 4.6 s operation by operation, WRN-28-2 2.9 s
+    instead of 8.4 s.
+    """
+    options = {}
+    if jax.default_backend() == 'cpu':
+        options['xla_backend_optimization_level'] = 0
+    start = jax.jit(method.init, compiler_options=options)
+    return start(key, batch, dict(given))
 
 
 def loop(

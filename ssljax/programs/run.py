@@ -158,12 +158,13 @@ class Run:
         if start is not None and given:
             raise InputError('Give start or given, not both: start is a whole State.')
 
-        state = method.init(self.key(name), feed(0), given) if start is None else start
-        state = fit.owned(state)
+        if start is None:
+            start = fit.initial(method, self.key(name), feed(0), given)
+        state = fit.owned(start)
         first = int(state.step)
         arguments = {
             'seed': self.seed,
-            'steps': steps,
+            'steps': int(steps),
             'keep': keep if keep == 'last' else f'best {best}',
             'first step': first,
             **checkpoints.leaves(state),
@@ -178,6 +179,31 @@ class Run:
         if info['step'] < unit.last:
             state, info = fit.loop(unit, self.cadence, state, info)
         return _selected(unit, steps, state, info)
+
+    def restore(self, name: str, method: Method, feed: Callable[[int], Any]) -> State:
+        """Returns the last state that a fit saved, finished or not; writes nothing.
+
+        Args:
+          name: of the unit.
+          method: as it was fitted.
+          feed: as it was fitted; its first batch tells the shapes.
+
+        Raises:
+          InputError: if there is no whole checkpoint, or one of another method.
+        """
+        folder = self._folder(name) / 'checkpoints'
+        like = fit.owned(fit.initial(method, self.key(name), feed(0), {}))
+        newest_first = reversed(checkpoints.steps(folder))
+        found = checkpoints.restore(folder, newest_first, like._replace(frozen={}))
+        if found is None:
+            raise InputError(f'{folder} holds no whole checkpoint of a fit {name!r}.')
+        frozen = like.frozen
+        if jax.tree.leaves(frozen):
+            try:
+                frozen, _ = checkpoints.load(folder / 'frozen', frozen)
+            except checkpoints.Damaged as error:
+                raise InputError(f'{folder / "frozen"} is damaged: {error}.') from error
+        return found[0]._replace(frozen=frozen)
 
     def _folder(self, name: str) -> Path:
         return self.folder if name == 'main' else self.folder / name
@@ -250,7 +276,7 @@ def _selected(unit: fit.Unit, steps: int, state: State, info: dict[str, Any]) ->
     writers.write_json(
         unit.folder / 'record.json',
         {
-            'steps': steps,
+            'steps': int(steps),
             'selected': selected,
             'step': chosen['step'],
             'scores': chosen['scores'],
