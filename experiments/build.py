@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import optax
 
+from experiments import workdir
 from ssljax import data, methods, models, schedules, tasks, teachers, views
-from ssljax.contracts import InputError, Method, View
+from ssljax.contracts import InputError, Method, Network, State, View
+from ssljax.data import checks
 from ssljax.methods import catalogue
-from ssljax.programs.job import Job
+from ssljax.programs import Run
+from ssljax.programs.job import Job, feed_for
 
 CONFIGS = Path(__file__).parent / 'configs'
+NETWORKS = ('small_cnn', 'wide_resnet', 'mlp')
+VIEWS = ('shift', 'affine', 'jitter', 'noise', 'cutout')
+"""In the order in which they are applied, whatever the configuration's."""
 
 
 def job(config: Any) -> Job:
@@ -48,17 +54,38 @@ def job(config: Any) -> Job:
         found = build(
             catalogue.resolve(catalogue.find(name).build),
             config,
-            dataset.num_classes,
+            dataset,
             steps=steps or config.steps,
             network=network or {},
             arguments=arguments,
         )
         return methods.prepared(found, views.prepare(found.needs, seen))
 
-    return Job(config, dataset, task, method)
+    return Job(config, dataset, task, method, seen)
 
 
-def build(builder, config, num_classes, *, steps, network, arguments) -> Method:
+def trained(folder: Path) -> tuple[Job, Method, State]:
+    """Rebuilds the job of a workdir, with the state of its last checkpoint.
+
+    Raises:
+      InputError: if the folder holds no job, or no checkpoint of it.
+    """
+    config = workdir.load_config(folder)
+    made = job(config)
+    method = made.method()
+    run = Run(folder, seed=config.seed)
+    return made, method, run.restore('main', method, feed_for(made, method))
+
+
+def build(
+    builder: Callable[..., Method],
+    config: Any,
+    dataset: data.Dataset,
+    *,
+    steps: int,
+    network: Mapping[str, Any],
+    arguments: Mapping[str, Any],
+) -> Method:
     """Calls a method's builder with what its signature asks for.
 
     Networks come from ``config.networks`` by the parameter's name, the averaging
@@ -66,11 +93,7 @@ def build(builder, config, num_classes, *, steps, network, arguments) -> Method:
     """
     wanted = inspect.signature(builder).parameters
     for name in arguments:
-        if name not in wanted:
-            raise InputError(
-                f'args.{name} is no argument of {builder.__name__}'
-                f'{_nearest(name, wanted)}; it takes {sorted(wanted)}.'
-            )
+        checks.known(f'a field of args for {builder.__name__}', name, wanted)
     if 'weight' in wanted and config.ramp > 0:
         peak = arguments.get('weight', wanted['weight'].default)
         ramp = max(1, round(config.ramp * steps))
@@ -79,27 +102,36 @@ def build(builder, config, num_classes, *, steps, network, arguments) -> Method:
         average = teachers.ema(teachers.count_warmup(config.ema))
         arguments = {'teacher': average, **arguments}
     nets = {
-        name: net({**spec, **(network if name == 'network' else {})}, num_classes)
+        name: net({**spec, **(network if name == 'network' else {})}, dataset)
         for name, spec in config.networks.items()
         if name in wanted
     }
     return builder(
         **nets,
         optimizer=optimizer(config.optimizer, steps),
-        num_classes=num_classes,
+        num_classes=dataset.num_classes,
         **arguments,
     )
 
 
-def net(spec: Mapping[str, Any], num_classes: int):
-    """Returns the network ``{'name': ..., **arguments}`` of ``ssljax.models``."""
-    spec = dict(spec)
-    name = spec.pop('name')
-    if name not in models.__all__:
-        raise InputError(
-            f'networks.network.name is {name!r}{_nearest(name, models.__all__)}.'
-        )
-    return getattr(models, name)(num_classes, **spec)
+def net(spec: Mapping[str, Any], dataset: data.Dataset) -> Network:
+    """Returns the network ``{'name': ..., **arguments}`` of ``ssljax.models``.
+
+    ``num_classes`` and ``image_channels`` are those of the data unless they are given.
+    """
+    of_data = {
+        'num_classes': dataset.num_classes,
+        'image_channels': dataset.source.fields['image'].shape[-1],
+    }
+    checks.known('networks.*.name', spec['name'], NETWORKS)
+    builder = getattr(models, spec['name'])
+    wanted = inspect.signature(builder).parameters
+    arguments = {name: x for name, x in spec.items() if name != 'name'}
+    for name in arguments:
+        checks.known(f'a field of networks.* for {spec["name"]}', name, wanted)
+    return builder(
+        **{name: x for name, x in of_data.items() if name in wanted} | arguments
+    )
 
 
 def optimizer(spec: Any, steps: int) -> optax.GradientTransformation:
@@ -111,8 +143,6 @@ def optimizer(spec: Any, steps: int) -> optax.GradientTransformation:
     rate = schedules.cosine_7_16(spec.lr, steps, min(spec.warmup, steps - 1))
 
     def matrices(params):
-        import jax
-
         return jax.tree.map(lambda x: x.ndim > 1, params)
 
     if spec.name == 'adam':
@@ -127,11 +157,12 @@ def optimizer(spec: Any, steps: int) -> optax.GradientTransformation:
 
 def view(spec: Mapping[str, Mapping[str, Any]]) -> View:
     """Composes ``{name: arguments}`` of ``ssljax.views``, geometry first."""
-    order = ('shift', 'affine', 'noise', 'cutout')
-    for name in spec:
-        if name not in order:
-            raise InputError(f'views has {name!r}{_nearest(name, order)}.')
-    parts = [getattr(views, name)(**spec[name]) for name in order if name in spec]
+    for name, arguments in spec.items():
+        checks.known('a view of views.*', name, VIEWS)
+        wanted = inspect.signature(getattr(views, name)).parameters
+        for argument in arguments:
+            checks.known(f'a field of views.*.{name}', argument, wanted)
+    parts = [getattr(views, name)(**spec[name]) for name in VIEWS if name in spec]
     return views.compose(*parts) if parts else views.identity
 
 
@@ -141,21 +172,20 @@ def check(config: Any) -> None:
     Raises:
       InputError: on the first that can't be used.
     """
-    for name in ('steps', 'batch_size', 'labels_per_class', 'log_every', 'eval_every'):
-        if config[name] <= 0:
+    for name in (
+        'steps',
+        'batch_size',
+        'labels_per_class',
+        'eval_batch_size',
+        'log_every',
+        'eval_every',
+        'checkpoint_every',
+    ):
+        if config[name] < 1:
             raise InputError(f'{name} is {config[name]}; give a number above 0.')
-    if config.checkpoint_every <= 0:
-        raise InputError(
-            f'checkpoint_every is {config.checkpoint_every}; give a number of steps.'
-        )
     if not 0 <= config.ramp <= 1:
         raise InputError(f'ramp is {config.ramp}; give a share of the steps in [0, 1].')
     if not 0 <= config.ema < 1:
         raise InputError(f'ema is {config.ema}; give a decay in [0, 1), 0 for none.')
     if not np.isfinite(config.optimizer.lr) or config.optimizer.lr <= 0:
         raise InputError(f'optimizer.lr is {config.optimizer.lr}; give a rate above 0.')
-
-
-def _nearest(name: str, known) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f' (did you mean {close[0]!r}?)' if close else ''

@@ -11,22 +11,24 @@ The same command in the same workdir goes on where it stopped.
 
 from __future__ import annotations
 
+import importlib
 import importlib.metadata
 import platform
-import sys
 from pathlib import Path
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
 from experiments import launch, workdir
+from ssljax.contracts import InputError
 from ssljax.methods import catalogue
+from ssljax.train import writers
 
 DEFAULT = 'experiments/configs/digits/fixmatch.py'
 ROOT = Path(__file__).parent.parent
 
 _CONFIG = config_flags.DEFINE_config_file(
-    'config', str(ROOT / DEFAULT), 'Configuration file; --config.field=value overrides.'
+    'config', None, 'Configuration file; --config.field=value overrides.'
 )
 _WORKDIR = flags.DEFINE_string(
     'workdir', None, 'Folder of the job; default runs/<data>/<method>-seed<seed>.'
@@ -46,10 +48,9 @@ def main() -> None:
     folder = Path(_WORKDIR.value or default_folder(config))
     summary = train(config, folder, overwrite=_OVERWRITE.value)
     # Only the bare command compares: a chosen configuration trains that one alone.
-    chosen = any(a.split('=')[0] in ('--config', '-config') for a in sys.argv[1:])
-    if chosen or _METHOD.value:
+    if launch.given('config') or _METHOD.value:
         return
-    alone = configure(swap(_CONFIG.value, 'supervised'))
+    alone = swap(config, 'supervised')
     beside = train(alone, folder / 'supervised', overwrite=_OVERWRITE.value)
     print(
         f'\nTest accuracy with {summary["labels"]} labels: '
@@ -62,6 +63,12 @@ def configure(config: ConfigDict) -> ConfigDict:
     """Applies --method and --seed."""
     config = config.copy_and_resolve_references()
     if _METHOD.value and config.method != _METHOD.value:
+        lost = [f for f in flags.FLAGS['config'].override_values if f[:5] == 'args.']
+        if lost:
+            raise InputError(
+                f'config.{lost[0]} belongs to {config.method}, which --method '
+                f'replaces; give the --config of {_METHOD.value} instead.'
+            )
         config = swap(config, _METHOD.value)
     if _SEED.value is not None:
         config.seed = _SEED.value
@@ -71,23 +78,27 @@ def configure(config: ConfigDict) -> ConfigDict:
 def swap(config: ConfigDict, name: str) -> ConfigDict:
     """Returns the configuration with a method of the catalogue, and its data kept.
 
-    What belongs to the method (its arguments, their ramp, its optimizer) comes from the
-    method's own configuration, unless a flag overrides it; the rest stays.
+    What belongs to a method (its arguments and their ramp, its average, its optimizer,
+    fields that it alone has) comes from its own configuration, unless a flag says
+    otherwise; networks, views and all else stay.
     """
-    own = importlib.import_module(
-        catalogue.find(name).config.removesuffix('.py').replace('/', '.')
-    ).get_config()
+    path = catalogue.find(name).config
+    own = importlib.import_module(path.removesuffix('.py').replace('/', '.'))
+    own = own.get_config()
     new = config.copy_and_resolve_references()
     new.method = own.method
-    for field in ('args', 'ramp', 'ema', 'optimizer', 'networks'):
+    for field in ('args', 'ramp', 'ema', 'optimizer'):
         new[field] = own[field]
+    with new.unlocked():
+        for field in own.keys() - config.keys():
+            new[field] = own[field]
+        for name in own.networks.keys() - config.networks.keys():
+            new.networks[name] = own.networks[name]
     overrides = flags.FLAGS['config'].override_values
-    for path, value in overrides.items():
-        with_path = new
-        *parents, leaf = path.split('.')
-        for parent in parents:
-            with_path = with_path[parent]
-        with_path[leaf] = value
+    new.update_from_flattened_dict(
+        # args.* were meant for the method that is replaced.
+        {path: x for path, x in overrides.items() if not path.startswith('args.')}
+    )
     return new
 
 
@@ -109,21 +120,28 @@ def train(config: ConfigDict, folder: Path, *, overwrite: bool = False) -> dict:
         show(folder, summary, 'finished before')
         return summary
 
+    # Imported late: what is refused or finished should not wait for flax and orbax.
     from experiments import build
     from ssljax.programs import Run
 
-    job = build.job(config)
-    run = Run(
-        folder,
-        seed=config.seed,
-        log_every=config.log_every,
-        eval_every=config.eval_every,
-        checkpoint_every=config.checkpoint_every,
-        tensorboard=config.tensorboard,
-    )
-    results = catalogue.resolve(row.program)(run, job)
-    summary = {**describe(config, job), **results}
-    workdir.write(done, summary)
+    with workdir.stopwatch(folder) as seconds:
+        job = build.job(config)
+        run = Run(
+            folder,
+            seed=config.seed,
+            log_every=config.log_every,
+            eval_every=config.eval_every,
+            checkpoint_every=config.checkpoint_every,
+            tensorboard=config.tensorboard,
+        )
+        results = catalogue.resolve(row.program)(run, job)
+        summary = {
+            **describe(config, job),
+            **results.pop('scores', {}),
+            **results,
+            'wall_seconds': seconds(),
+        }
+    writers.write_json(done, summary)
     show(folder, summary, 'finished')
     return summary
 
@@ -140,7 +158,8 @@ def describe(config: ConfigDict, job) -> dict:
         'validation_labels': split['validation_labels'],
         'seed': config.seed,
         'steps': config.steps,
-        'split': split,
+        'split': {**split, 'file': split['file'] and config.split},
+        'test_accuracy_teacher': None,
         'devices': [f'{d.platform}:{d.device_kind}' for d in jax.devices()],
         'versions': {
             'python': platform.python_version(),
@@ -153,10 +172,10 @@ def describe(config: ConfigDict, job) -> dict:
 
 
 def show(folder: Path, summary: dict, how: str) -> None:
-    """Prints a summary in two lines."""
+    """Prints a summary in two lines, the shipped weights first."""
     scores = {
         name: value
-        for name, value in summary.items()
+        for name, value in sorted(summary.items())
         if isinstance(value, float) and ('accuracy' in name or 'error' in name)
     }
     text = ', '.join(f'{name} {value:.4f}' for name, value in scores.items())
@@ -168,4 +187,4 @@ def show(folder: Path, summary: dict, how: str) -> None:
 
 
 if __name__ == '__main__':
-    launch.run(main)
+    launch.run(main, config=str(ROOT / DEFAULT))

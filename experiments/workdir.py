@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 from ml_collections import ConfigDict
 
 from ssljax.contracts import InputError
+from ssljax.train import writers
 
 FREE = ('log_every', 'eval_every', 'checkpoint_every', 'tensorboard')
 """Fields that may change between a run and its continuation."""
@@ -18,30 +22,76 @@ FREE = ('log_every', 'eval_every', 'checkpoint_every', 'tensorboard')
 def claim(folder: Path, config: ConfigDict, *, overwrite: bool) -> None:
     """Makes the folder ready for a job of this configuration, new or continued.
 
+    Args:
+      folder: of the job.
+      config: of the job.
+      overwrite: deletes a job of another configuration; one of the same goes on.
+
     Raises:
       InputError: if it holds a job of another configuration, naming the fields and both
         values, or files that are no job at all.
     """
-    wanted = flat(config)
     path = folder / 'config.json'
-    if folder.exists() and any(folder.iterdir()):
-        if not path.exists():
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        # A crash may have left the half of a first config.json.
+        used = any(file.suffix != '.part' for file in folder.iterdir())
+        if used and not path.exists():
             raise InputError(
                 f'workdir {folder} is not empty and holds no config.json; choose '
                 'another folder.'
             )
-        if overwrite:
+        differ = differences(flat(load_config(folder)), flat(config)) if used else []
+        if differ and not overwrite and begun(folder):
+            raise InputError(
+                f'workdir {folder} holds a job with another configuration: '
+                f'{"; ".join(differ)}. Give another --workdir, the same configuration '
+                'to continue, or --overwrite.'
+            )
+        if differ and overwrite:
             shutil.rmtree(folder)
-        else:
-            differ = differences(_flatten(read_json(path)), wanted)
-            if differ:
-                raise InputError(
-                    f'workdir {folder} holds a job with another configuration: '
-                    f'{"; ".join(differ)}. Give another --workdir, the same '
-                    'configuration to continue, or --overwrite.'
-                )
-    folder.mkdir(parents=True, exist_ok=True)
-    write(path, json.loads(config.to_json()))
+            folder.mkdir()
+        writers.write_json(path, json.loads(config.to_json()))
+    except OSError as error:
+        raise InputError(f'workdir {folder} can not be used: {error}.') from error
+
+
+def begun(folder: Path) -> bool:
+    """Whether a job made so much as a step, which another one must not go on from.
+
+    One that was refused, because of its data say, may be tried again with other fields.
+    """
+    kept = {'checkpoint.json', 'record.json', 'result.npz', 'summary.json'}
+    return any(
+        file.name in kept or (file.name == 'metrics.jsonl' and file.stat().st_size)
+        for file in folder.rglob('*')
+    )
+
+
+@contextlib.contextmanager
+def stopwatch(folder: Path) -> Iterator[Callable[[], float]]:
+    """Yields ``() -> seconds``: how long the job took, over all its processes.
+
+    A process that was killed counts up to the last file that it wrote.
+    """
+    path = folder / 'wall.json'
+    before = 0.0
+    if path.exists():
+        stored = read_json(path)
+        before = stored['seconds']
+        if stored['since']:
+            files = (file.stat().st_mtime for file in folder.rglob('*'))
+            before += max(0.0, max(files) - stored['since'])
+    since = time.time()
+
+    def seconds():
+        return before + time.time() - since
+
+    writers.write_json(path, {'seconds': before, 'since': since})
+    try:
+        yield seconds
+    finally:
+        writers.write_json(path, {'seconds': seconds(), 'since': None})
 
 
 def load_config(folder: Path) -> ConfigDict:
@@ -51,16 +101,20 @@ def load_config(folder: Path) -> ConfigDict:
       InputError: if there is none.
     """
     path = folder / 'config.json'
-    if not path.exists():
+    try:
+        config = read_json(path)
+    except (OSError, ValueError) as error:
         raise InputError(
-            f'workdir {folder} has no config.json; give the --workdir of a job of '
-            'experiments.train.'
-        )
-    return ConfigDict(read_json(path))
+            f'workdir {folder} has no readable config.json; give the --workdir of a '
+            'job of experiments.train.'
+        ) from error
+    if not isinstance(config, dict) or 'method' not in config:
+        raise InputError(f'{path} is no configuration of a job; give another folder.')
+    return ConfigDict(config)
 
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
-    """Returns 'field: old -> new' for each that differs and may not."""
+    """Returns 'field: old there, new now' for each that differs and may not."""
     return [
         f'{name}: {old.get(name)!r} there, {new.get(name)!r} now'
         for name in sorted(old.keys() | new.keys())
@@ -74,15 +128,8 @@ def flat(config: ConfigDict) -> dict[str, Any]:
 
 
 def read_json(path: Path) -> Any:
-    """Returns what ``write`` wrote."""
+    """Returns the content of a JSON file."""
     return json.loads(path.read_text())
-
-
-def write(path: Path, content: Any) -> None:
-    """Writes JSON so that a reader never sees half of it."""
-    part = path.with_suffix('.part')
-    part.write_text(json.dumps(content, indent=2) + '\n')
-    part.replace(path)
 
 
 def _flatten(tree: dict[str, Any], prefix: str = '') -> dict[str, Any]:

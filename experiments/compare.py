@@ -1,0 +1,138 @@
+"""Compares configurations over seeds: table, JSON and plot.
+
+::
+
+    python -m experiments.compare --run --seeds=0,1,2 --out=experiments/results/digits \
+        --cell='supervised=experiments/configs/digits/supervised.py' \
+        --cell='fixmatch=experiments/configs/digits/fixmatch.py' \
+        --cell='no threshold=experiments/configs/digits/fixmatch.py args.threshold=0.'
+
+Each cell of the table is a configuration, with fields of its own, and a seed; the first
+configuration is the baseline. A cell is one job of ``experiments.train`` and one file
+``cells/<label>-seed<seed>.json``; one that is there is not run again, and what was not
+run stands in the table with its command. Without ``--run`` nothing is trained.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+
+from experiments import cells, launch, tables
+from ssljax.contracts import InputError
+from ssljax.train import writers
+
+_CELL = flags.DEFINE_multi_string(
+    'cell', [], "'label=path/to/config.py field=value ...'; the first is the baseline."
+)
+_SEEDS = flags.DEFINE_list('seeds', ['0'], 'Seeds of every configuration.')
+_OUT = flags.DEFINE_string('out', None, 'Folder of the results.')
+_METRIC = flags.DEFINE_string(
+    'metric', 'test_accuracy', 'Score of the summary; tune by validation_accuracy.'
+)
+_RUN = flags.DEFINE_bool('run', False, 'Trains the missing cells one after another.')
+
+
+def main() -> int:
+    """Runs what the flags say."""
+    chosen = [cells.parse(text) for text in _CELL.value]
+    if not chosen or not _OUT.value:
+        raise InputError("Give --out=<folder> and at least one --cell='label=path'.")
+    if len({cell.name(0) for cell in chosen}) < len(chosen):
+        raise InputError('Two cells have the same label; give each its own.')
+    try:
+        seeds = [int(seed) for seed in _SEEDS.value]
+    except ValueError:
+        raise InputError(
+            f'seeds is {",".join(_SEEDS.value)!r}; give integers such as 0,1,2.'
+        ) from None
+    if not seeds or len(set(seeds)) < len(seeds):
+        raise InputError('seeds must be at least one, and each only once.')
+
+    for cell in chosen:
+        cells.configuration(
+            cell, seeds[0]
+        )  # refuses the last one before the first is trained
+
+    out = Path(_OUT.value)
+    found, status = {}, 0
+    for seed in seeds:  # all configurations of a seed first: pairs are complete early
+        for cell in chosen:
+            found[cell, seed] = cells.collect(cell, seed, out)
+            if found[cell, seed] is None and _RUN.value:
+                status = subprocess.call(cells.command(cell, seed, out)) or status
+                found[cell, seed] = cells.collect(cell, seed, out)
+    write(out, chosen, seeds, found, _METRIC.value)
+    return status
+
+
+def write(
+    out: Path,
+    chosen: Sequence[cells.Cell],
+    seeds: Sequence[int],
+    found: Mapping[tuple[cells.Cell, int], dict[str, Any] | None],
+    metric: str,
+) -> None:
+    """Writes results.json, table.md and plot.png, and prints the table."""
+    rows = []
+    for cell in chosen:
+        results = {s: found[cell, s] for s in seeds if found[cell, s] is not None}
+        for result in results.values():
+            if not isinstance(result['summary'].get(metric), float):
+                numbers = [k for k, v in result['summary'].items() if type(v) is float]
+                raise InputError(
+                    f'metric is {metric!r}; {cell.label!r} has {", ".join(numbers)}.'
+                )
+        rows.append(
+            tables.Row(
+                label=cell.label,
+                scores={s: r['summary'][metric] for s, r in results.items()},
+                seconds={s: r['summary']['wall_seconds'] for s, r in results.items()},
+                missing=[cells.shown(cell, s, out) for s in seeds if s not in results],
+            )
+        )
+    done = [result for result in found.values() if result is not None]
+    content = {
+        'metric': metric,
+        'seeds': seeds,
+        'baseline': chosen[0].label,
+        'rows': [
+            {
+                **row._asdict(),
+                'config': cell.config,
+                'fields': cell.fields,
+                'estimate': _json(tables.estimate(list(row.scores.values()))),
+                'difference': None
+                if row is rows[0]
+                else _json(tables.difference(row, rows[0])),
+            }
+            for cell, row in zip(chosen, rows, strict=True)
+        ],
+        'machine': _distinct(result['machine'] for result in done),
+        'devices': _distinct(result['summary']['devices'] for result in done),
+        'versions': _distinct(result['summary']['versions'] for result in done),
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    writers.write_json(out / 'results.json', content)
+    table = tables.markdown(rows, metric, seeds)
+    (out / 'table.md').write_text(table)
+    tables.plot(out / 'plot.png', rows, metric)
+    print(f'\n{table}\nin {out}', flush=True)
+
+
+def _json(value: tables.Estimate | None) -> dict[str, Any] | None:
+    return value and value._asdict()
+
+
+def _distinct(values: Iterable[Any]) -> list[Any]:
+    seen = {json.dumps(value, sort_keys=True) for value in values}
+    return [json.loads(text) for text in sorted(seen)]
+
+
+if __name__ == '__main__':
+    launch.run(main)

@@ -1,0 +1,48 @@
+"""Scores the last checkpoint of a job, by every set of weights that it has.
+
+::
+
+    python -m experiments.evaluate --workdir=runs/digits/fixmatch-seed0
+    python -m experiments.evaluate --workdir=... --data=mine.npz   # image, label
+
+Prints one JSON object: ``test_accuracy`` is of the weights that the method ships,
+``test_accuracy_student`` and ``test_accuracy_teacher`` of each.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+from absl import flags
+
+from experiments import build, items, launch
+from ssljax.data import Arrays
+from ssljax.programs.job import scorer
+
+_WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of a job of experiments.train.')
+_DATA = flags.DEFINE_string(
+    'data', None, 'An .npz with image and label, instead of validation and test.'
+)
+flags.mark_flag_as_required('workdir')
+
+
+def main() -> None:
+    """Runs what the flags say."""
+    job, method, state = build.trained(Path(_WORKDIR.value))
+    parts = ['validation', 'test']
+    if _DATA.value:
+        shape = job.task.example['image'].shape
+        fields = items.arrays(_DATA.value, shape, job.data.num_classes)
+        rows = {'data': np.arange(len(fields['label']))}
+        job = job._replace(data=job.data._replace(source=Arrays(fields), rows=rows))
+        parts = ['data']
+    scores = {}
+    for part in parts:
+        scores |= scorer(job, part)(method, state)
+    print(json.dumps({'step': int(state.step), **scores}, indent=1))
+
+
+if __name__ == '__main__':
+    launch.run(main)
