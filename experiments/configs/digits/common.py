@@ -8,11 +8,12 @@ from all training rows, labels stripped.
 from ml_collections import ConfigDict
 
 
-def digits(method: str, **args) -> ConfigDict:
+def digits(method: str, *, channels=(32, 64), **args) -> ConfigDict:
     """Returns the shared configuration with a method and its arguments.
 
     Args:
       method: name in the catalogue.
+      channels: width of the network's two stages.
       **args: the builder's arguments; ``weight`` is the peak of a ramp if ``ramp`` > 0.
     """
     config = ConfigDict()
@@ -33,7 +34,7 @@ def digits(method: str, **args) -> ConfigDict:
     )
 
     config.networks = ConfigDict(
-        {'network': {'name': 'small_cnn', 'channels': (16, 32), 'norm': 'group'}}
+        {'network': {'name': 'small_cnn', 'channels': channels, 'norm': 'group'}}
     )
     config.views = ConfigDict(
         {
