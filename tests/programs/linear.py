@@ -40,7 +40,7 @@ def method(optimizer=None, *, width=3, traces=None):
             params={'student': params},
             stats={'student': {'mean': jnp.zeros(3)}},
             opt={'student': optimizer.init(params)},
-            # The average aliases the parameters, none is empty, and 1. is weakly typed.
+            # The average aliases the parameters, and 1. is weakly typed.
             memory={'average': params, 'seen': jnp.zeros(16, jnp.int32), 'one': 1.0},
             frozen={'scale': Variables({'x': jnp.full(3, 0.5)})},
         )
@@ -87,7 +87,7 @@ def method(optimizer=None, *, width=3, traces=None):
             memory={
                 'average': average,
                 'seen': state.memory['seen'].at[batch['labelled']['index']].add(1),
-                'one': 1.0 * state.memory['one'],
+                'one': jnp.asarray(1.0),
             },
         )
         return new, metrics

@@ -131,6 +131,18 @@ def test_signal_in_the_last_step_is_not_lost(linear, same_bits, whole, tmp_path)
     same_bits(state, whole[1])
 
 
+def test_a_second_signal_is_not_held_back(linear, tmp_path):
+    def feed(step):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    run = Run(tmp_path, progress=False)
+    start = linear.METHOD.init(run.key('main'), None)
+    with pytest.raises(KeyboardInterrupt):
+        run.fit('main', linear.METHOD, feed, 3, start=start)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
 def test_ignored_signal_stays_ignored(linear, tmp_path):
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -203,6 +215,20 @@ def test_damaged_checkpoint_is_skipped(linear, same_bits, whole, tmp_path):
     same_bits(state, whole[1])
     metrics = (folder / 'metrics.jsonl').read_bytes()
     assert metrics == (whole[0] / 'metrics.jsonl').read_bytes()
+
+
+def test_damaged_checkpoint_does_not_count(linear, tmp_path):
+    def fit(every, at):
+        run = Run(tmp_path, checkpoint_every=every, progress=False)
+        with pytest.raises(Crash):
+            run.fit('main', linear.METHOD, crashing(linear, at), linear.STEPS)
+        return [int(f.name) for f in (tmp_path / 'checkpoints').glob('[0-9]*')]
+
+    assert sorted(fit(10, 25)) == [10, 20]
+    (tmp_path / 'checkpoints/20/checkpoint.json').unlink()
+    with pytest.warns(UserWarning, match='20 is skipped'):
+        assert sorted(fit(7, 16)) == [10, 14]
+    assert sorted(fit(7, 20)) == [10, 14]
 
 
 def test_without_a_whole_checkpoint_it_starts_anew(linear, same_bits, whole, tmp_path):

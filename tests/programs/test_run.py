@@ -69,6 +69,22 @@ def test_it_compiles_once(linear, tmp_path, caplog):
     assert len(traces) == len(compiled) == 1
 
 
+def test_a_state_on_several_devices_stays_there(linear, tmp_path, caplog):
+    mesh = jax.make_mesh((8,), ('data',), axis_types=(jax.sharding.AxisType.Auto,))
+    everywhere = jax.NamedSharding(mesh, jax.P())
+    start = linear.METHOD.init(jax.random.key(0), linear.feed(0))
+    start = jax.device_put(start, everywhere)
+    method = linear.method()
+    with jax.log_compiles(), caplog.at_level(logging.WARNING):
+        for _ in range(2):
+            run = quiet(tmp_path, checkpoint_every=4)
+            state = run.fit('main', method, linear.feed, 8, start=start)
+            assert {leaf.sharding for leaf in jax.tree.leaves(state)} == {everywhere}
+            shutil.rmtree(tmp_path / 'checkpoints/8')
+    compiled = [m for m in caplog.messages if m.startswith('Compiling jit(advance)')]
+    assert len(compiled) == 1
+
+
 def test_only_logged_steps_wait_for_the_device(linear, tmp_path, monkeypatch):
     fetched = []
     get = jax.device_get
@@ -160,6 +176,18 @@ def test_damaged_best_is_not_called_best(linear, tmp_path):
     with pytest.warns(UserWarning, match='5 is skipped.*Using .*10'):
         run, state = fit()
     assert state.step == 10 and run.record('main')['selected'] == 'last'
+
+
+def test_restore(linear, whole, same_bits, tmp_path):
+    folder, state = whole
+    before = sorted(folder.rglob('*'))
+    restored = linear.Run(folder).restore('main', linear.method(), linear.feed)
+    same_bits(restored, state)
+    assert sorted(folder.rglob('*')) == before
+    with pytest.raises(InputError, match="no whole checkpoint of a fit 'main'"):
+        linear.Run(tmp_path).restore('main', linear.method(), linear.feed)
+    with pytest.raises(InputError, match='saved by another method or network'):
+        linear.Run(folder).restore('main', linear.method(width=4), linear.feed)
 
 
 def test_non_finite_loss(linear, tmp_path):
