@@ -1,0 +1,208 @@
+"""Tiny networks with dict parameters, and batches made from what a method needs."""
+
+import math
+from types import SimpleNamespace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+
+from ssljax import views
+from ssljax.contracts import Network, TargetRule, Task, Variables
+
+
+def _mlp(classes=3, hidden=6, *, statistics=False, noise=0.0, dtype=jnp.float32):
+    """Two layers with tanh; optionally running means of the hidden layer, and noise."""
+
+    def init(key, inputs):
+        size = math.prod(inputs.shape[1:])
+        first, second = jax.random.split(key)
+        params = {
+            'W1': jax.random.normal(first, (size, hidden), dtype) / size**0.5,
+            'b1': jnp.zeros(hidden, dtype),
+            'W2': jax.random.normal(second, (hidden, classes), dtype),
+            'b2': jnp.zeros(classes, dtype),
+        }
+        return Variables(params, {'mean': jnp.zeros(hidden)} if statistics else {})
+
+    def apply(variables, inputs, *, train, key=None):
+        p, stats = variables
+        x = inputs.reshape(inputs.shape[0], -1).astype(p['W1'].dtype)
+        h = x @ p['W1'] + p['b1'][None]
+        if statistics:
+            mean = h.mean(0).astype(jnp.float32) if train else stats['mean']
+            if train:
+                stats = {'mean': 0.9 * stats['mean'] + 0.1 * mean}
+            h = h - mean[None].astype(h.dtype)
+        h = jnp.tanh(h)
+        if key is not None:
+            h = h + noise * jax.random.normal(key, h.shape, h.dtype)
+        return {'logits': h @ p['W2'] + p['b2'][None], 'features': h}, stats
+
+    return Network(init, apply)
+
+
+def _table(logits):
+    """A network whose parameters are its answers: inputs are row numbers [B, 1].
+
+    The gradient of a parameter row is then the gradient of that row's logits.
+    """
+
+    def apply(variables, inputs, *, train, key=None):
+        rows = inputs[:, 0].astype(jnp.int32)
+        return {'logits': variables.params['logits'][rows]}, variables.stats
+
+    return Network(
+        lambda key, inputs: Variables({'logits': jnp.asarray(logits, jnp.float32)}),
+        apply,
+    )
+
+
+def _rows(*counts):
+    """Consecutive row numbers [count, 1] float32, for the streams of a table."""
+    ends = np.cumsum(counts)
+    return [
+        jnp.arange(end - count, end, dtype=jnp.float32)[:, None]
+        for count, end in zip(counts, ends, strict=True)
+    ]
+
+
+def _batch(labelled, label, unlabelled, labelled_views=('weak',)):
+    """A batch of images that are the same in all labelled views."""
+    label = jnp.asarray(label, jnp.int32)
+    views = {v: {'image': labelled, 'label': label} for v in labelled_views}
+    count = len(next(iter(unlabelled.values())))
+    return {
+        'labelled': {'index': jnp.arange(len(label)), **views},
+        'unlabelled': {
+            'index': jnp.arange(count),
+            **{view: {'image': image} for view, image in unlabelled.items()},
+        },
+    }
+
+
+def _boxes_network():
+    """Finds the bright spot of each channel: moves exactly as its image moves."""
+
+    def init(key, inputs):
+        size = 1 + 0.1 * jax.random.normal(key, (2,))
+        return Variables({'size': size, 'scale': jnp.ones(()), 'bias': jnp.zeros(())})
+
+    def apply(variables, inputs, *, train, key=None):
+        p = variables.params
+        height, width = inputs.shape[1:3]
+        light = jnp.sum(inputs, axis=(1, 2))  # [B, M]
+        some = jnp.maximum(light, 1e-6)
+        y = jnp.einsum('bhwm,h->bm', inputs, jnp.arange(height, dtype=jnp.float32))
+        x = jnp.einsum('bhwm,w->bm', inputs, jnp.arange(width, dtype=jnp.float32))
+        centre = jnp.stack([x / some, y / some], axis=-1)  # [B, M, 2]
+        size = p['size'][None, None]
+        boxes = jnp.concatenate([centre - size, centre + size], axis=-1)
+        score = p['scale'] * (light - 0.5) + p['bias']
+        return {'boxes': boxes, 'score': score, 'valid': light > 0}, variables.stats
+
+    return Network(init, apply)
+
+
+def _boxes_task(slots=2, side=8):
+    """Padded boxes [M, 4] (x0, y0, x1, y1) in pixels, a score each, and ``valid``."""
+
+    def decode(outputs):
+        scores = jax.nn.sigmoid(outputs['score'])
+        return {'boxes': outputs['boxes'], 'scores': scores, 'valid': outputs['valid']}
+
+    def squared(a, b):
+        return jnp.mean((a - b) ** 2, axis=-1)  # [U, M]
+
+    def supervised(outputs, example):
+        there = example['valid'].astype(jnp.float32)
+        apart = squared(outputs['boxes'], example['boxes'])
+        count = jnp.maximum(there.sum(-1), 1)
+        wrong = optax.losses.sigmoid_binary_cross_entropy(outputs['score'], there)
+        return {
+            'true_boxes': jnp.sum(there * apart, -1) / count,
+            'true_scores': wrong.mean(-1),
+        }
+
+    def consistency(outputs, targets):
+        scores = jax.nn.sigmoid(outputs['score'])
+        return {
+            'boxes': squared(outputs['boxes'], targets.value['boxes']),
+            'scores': (scores - targets.value['scores']) ** 2,
+        }
+
+    def transport(prediction, warp_from, warp_to):
+        move = warp_to @ jnp.linalg.inv(warp_from)  # [U, 3, 3]
+        return {**prediction, 'boxes': _moved_boxes(prediction['boxes'], move)}
+
+    return Task(
+        example={
+            'image': jax.ShapeDtypeStruct((side, side, slots), jnp.float32),
+            'boxes': jax.ShapeDtypeStruct((slots, 4), jnp.float32),
+            'valid': jax.ShapeDtypeStruct((slots,), jnp.bool_),
+        },
+        inputs=('image',),
+        decode=decode,
+        supervised=supervised,
+        consistency=consistency,
+        transport=transport,
+        metrics={},
+    )
+
+
+def _moved_boxes(boxes, matrix):
+    corners = boxes.reshape(*boxes.shape[:-1], 2, 2)
+    linear, offset = matrix[..., None, :2, :2], matrix[..., None, None, :2, 2]
+    return (corners @ jnp.swapaxes(linear, -1, -2) + offset).reshape(boxes.shape)
+
+
+def _boxes_view(key, example):
+    """views.shift, taking along the boxes where there are any."""
+    moved = views.shift(1)(key, {'image': example['image']})
+    if 'boxes' in example:
+        moved['boxes'] = _moved_boxes(example['boxes'], moved['warp'])
+    return {**example, **moved}
+
+
+def _boxes_rule(tau):
+    """Teaches the slots that exist and whose score reaches ``tau``: weights [U, M]."""
+
+    def update(targets, state, evidence):
+        found = targets.value['valid'] & (targets.value['scores'] >= tau)
+        return targets._replace(weight=found.astype(jnp.float32)), state
+
+    return TargetRule(lambda: (), update)
+
+
+def _boxes_example(rng, rows, slots=2, side=8):
+    """Images [rows, side, side, slots], a spot a channel; a dark one is padding."""
+    spot = rng.integers(2, side - 2, (rows, slots, 2))  # (x, y)
+    light = np.maximum(rng.uniform(-0.5, 1.5, (rows, slots)), 0)
+    x, y = (np.eye(side)[spot[..., i]] for i in (0, 1))
+    image = np.einsum('bm,bmy,bmx->byxm', light, y, x)
+    boxes = np.concatenate([spot - 1.5, spot + 1.5], axis=-1)
+    return {
+        'image': image.astype(np.float32),
+        'boxes': boxes.astype(np.float32),
+        'valid': light > 0,
+    }
+
+
+@pytest.fixture(scope='session')
+def tiny():
+    """Networks and batches: mlp, table, rows, batch."""
+    return SimpleNamespace(mlp=_mlp, table=_table, rows=_rows, batch=_batch)
+
+
+@pytest.fixture(scope='session')
+def boxes():
+    """A task whose targets are no distribution: task, network, view, rule, example."""
+    return SimpleNamespace(
+        task=_boxes_task(),
+        network=_boxes_network(),
+        view=_boxes_view,
+        rule=_boxes_rule,
+        example=_boxes_example,
+    )

@@ -1,0 +1,289 @@
+"""What holds for every method. A new one is a line in TRIALS.
+
+Each runs as ``prepared``, views drawn inside its step, on a network with batch
+statistics and noise, so that a key or a statistic that goes astray is seen.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+
+from ssljax import methods, schedules, tasks, teachers, views
+from ssljax.methods import catalogue
+
+B = 8  # labelled rows; ratios are 1, so unlabelled ones too, for 8 devices to share
+SGD = optax.sgd(0.05, momentum=0.9, nesterov=True)
+RAMP = schedules.linear_ramp(2)
+LOW = {'threshold': 0.4}  # some rows pass, some do not
+# Compiling is most of the time here.
+jit = functools.partial(jax.jit, compiler_options={'xla_backend_optimization_level': 0})
+
+
+class Trial(NamedTuple):
+    """How a method is tried."""
+
+    build: Callable  # (network, optimizer=, task= or num_classes=, **options) -> Method
+    learns: tuple[str, ...]  # the unlabelled views that gradients come from
+    options: dict[str, Any] = {}
+    networks: dict[str, int] = {}  # further networks: argument -> what they answer
+    given: dict[str, str] = {}  # what init can't do without: name -> its network
+    boxes: bool = False  # targets are padded boxes instead of classes
+
+
+def at_clients(network, **options):
+    local = methods.fixmatch(network, teacher=teachers.ema(0.9), **options)
+    return methods.federated(local, clients=2, local_steps=2)
+
+
+TRIALS = {
+    'supervised': Trial(methods.supervised, ()),
+    'pseudo_label': Trial(methods.pseudo_label, ('weak',), LOW),
+    'pi_model': Trial(methods.pi_model, ('weak',), {'weight': RAMP}),
+    'mean_teacher': Trial(methods.mean_teacher, ('weak',), {'weight': RAMP}),
+    'mean_teacher_boxes': Trial(methods.mean_teacher, ('weak',), boxes=True),
+    'fixmatch': Trial(methods.fixmatch, ('strong',), LOW | {'ratio': 1.0}),
+    'two_update': Trial(methods.two_update, ('strong', 'weak2'), LOW),
+    'fst_deep': Trial(methods.fst, ('strong',), LOW | {'ahead': 1}),
+    'fst_wide': Trial(methods.fst, ('strong',), LOW | {'ahead': 2, 'look': 'wide'}),
+    'adversarial': Trial(methods.adversarial, ('weak',), networks={'critic': 1}),
+    'simclr': Trial(methods.simclr, ('strong', 'strong2'), networks={'projector': 4}),
+    'distil': Trial(
+        methods.distil,
+        ('weak',),
+        networks={'teacher_network': 3},
+        given={'teacher': 'teacher_network'},
+    ),
+    'adapt': Trial(methods.adapt, ('weak', 'strong'), {'decay': 0.9}),
+    'federated': Trial(at_clients, ('strong',), LOW | {'ratio': 1.0}),
+}
+
+
+@pytest.mark.parametrize('row', catalogue.ROWS, ids=lambda row: row.name)
+def test_every_row_is_tried(row):
+    tried = [trial.build for trial in TRIALS.values()]
+    assert row.level == 'planned' or catalogue.resolve(row.build) in tried
+
+
+class Case:
+    """A trial, and what is compiled once for several tests."""
+
+    def __init__(self, trial, tiny, boxes):
+        self.trial, self.tiny, self.boxes = trial, tiny, boxes
+        if trial.boxes:
+            self.task, self.views = boxes.task, {'weak': boxes.view}
+        else:
+            self.task = tasks.classification(3, (4, 4, 1))
+            self.views = {'weak': views.shift(1), 'strong': views.cutout()}
+        self.networks = {
+            name: tiny.mlp(classes=answers) for name, answers in trial.networks.items()
+        }
+        self.networks['student'] = self.student(statistics=True, noise=0.1)
+        self.bare = self.build(self.networks['student'])
+        self.prepare = views.prepare(self.bare.needs, self.views)
+        self.method = methods.prepared(self.bare, self.prepare)
+        self.init = jit(self._init)
+        self.step = jit(self._step, donate_argnums=0)
+        self.traces = 0
+
+    def _init(self, key, raw):
+        return self.method.init(key, raw, self.given())
+
+    def _step(self, state, raw):
+        self.traces += 1
+        return self.method.step(state, raw)
+
+    def student(self, **kind):
+        return self.boxes.network if self.trial.boxes else self.tiny.mlp(**kind)
+
+    def build(self, student):
+        options = {'optimizer': SGD, **self.trial.options}
+        if self.trial.boxes:
+            options |= {'task': self.task, 'rule': self.boxes.rule(0.5)}
+        else:
+            options |= {'num_classes': 3}
+        more = {name: self.networks[name] for name in self.trial.networks}
+        return self.trial.build(student, **options, **more)
+
+    def given(self, **more):
+        """Variables for init: what it can't do without, and more of the kind."""
+        key, image = jax.random.key(9), self.example(0, 1)['image']
+        return {
+            name: self.networks[network].init(key, image)
+            for name, network in {**self.trial.given, **more}.items()
+        }
+
+    def raw(self, seed=0):
+        """A batch as a feed gives it: fields and index of every stream needed."""
+        raw = {}
+        for i, (name, stream) in enumerate(self.method.needs.items()):
+            rows = round(B * stream.ratio)
+            fields = self.example(100 * seed + i, rows)
+            raw[name] = {field: fields[field] for field in stream.fields}
+            raw[name]['index'] = np.arange(rows, dtype=np.int32)
+        return raw
+
+    def blank(self):
+        """A batch with its views, of which only shapes and types are right."""
+        shapes = jax.eval_shape(self.prepare, jax.random.key(0), self.raw())
+        return jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), shapes)
+
+    def example(self, seed, rows):
+        """The fields of task.example, with a batch axis."""
+        rng = np.random.default_rng(seed)
+        if self.trial.boxes:
+            return self.boxes.example(rng, rows)
+        image, label = (self.task.example[name] for name in ('image', 'label'))
+        return {
+            'image': rng.normal(size=(rows, *image.shape)).astype(image.dtype),
+            'label': rng.integers(0, 3, rows, label.dtype),
+        }
+
+    def run(self, state, steps=3):
+        for i in range(steps):
+            state, metrics = self.step(state, self.raw(i))
+        return state, metrics
+
+
+@pytest.fixture(scope='module', params=TRIALS)
+def case(request, tiny, boxes):
+    return Case(TRIALS[request.param], tiny, boxes)
+
+
+def student_of(state):
+    return state.params['student']
+
+
+def teacher_of(state):
+    """What moves as a teacher, wherever the method keeps it; [] for none."""
+    return state.params.get('teacher', state.memory.get('teacher', []))
+
+
+def words(x):
+    """An array as numpy, a key as the words that it is."""
+    key = jnp.issubdtype(x.dtype, jax.dtypes.prng_key)
+    return np.asarray(jax.random.key_data(x) if key else x)
+
+
+def arrays(tree):
+    return [words(x) for x in jax.tree.leaves(tree)]
+
+
+def assert_same(a, b):
+    for x, y in zip(arrays(a), arrays(b), strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+def assert_close(a, b):
+    for x, y in zip(arrays(a), arrays(b), strict=True):
+        np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-5)
+
+
+def test_three_donated_steps(case):
+    # By hand and from given variables, as a user starts: jit might hide an alias.
+    handed = jax.random.key(0), case.blank(), case.given(student='student')
+    before = arrays(handed)
+    start = case.bare.init(*handed)
+    first = [arrays(who(start)) for who in (student_of, teacher_of)]
+    state, metrics = case.run(start)
+    # Nothing that was handed in has gone with the donated state.
+    assert_same(handed, before)
+    assert case.traces == 1
+    assert int(state.step) == 3
+    assert all(np.isfinite(x).all() for x in arrays((state, metrics)))
+    assert 'loss' in metrics and any(name.startswith('loss/') for name in metrics)
+    last = [arrays(who(state)) for who in (student_of, teacher_of)]
+    for olds, news in zip(first, last, strict=True):
+        moves = [abs(new - old).max() for new, old in zip(news, olds, strict=True)]
+        assert not moves or max(moves) > 1e-4
+
+
+def test_numbers_keep_their_types(case):
+    method = case.build(case.student(dtype=jnp.bfloat16))
+    batch, given = case.blank(), case.given()
+    state = jax.eval_shape(method.init, jax.random.key(0), batch, given)
+    new, metrics = jax.eval_shape(method.step, state, batch)
+    kinds = lambda tree: jax.tree.map(lambda x: (x.dtype, x.weak_type), tree)  # noqa: E731
+    assert kinds(state) == kinds(new)
+    assert all(x.dtype == jnp.float32 for x in jax.tree.leaves(state.memory))
+    assert all(x.dtype == jnp.float32 for x in jax.tree.leaves(metrics))
+    assert case.trial.boxes or state.params['student']['W1'].dtype == jnp.bfloat16
+
+
+def test_a_restart_goes_on_with_the_same_bits(case):
+    state, _ = case.run(case.init(jax.random.key(1), case.raw()), 2)
+    stored = jax.tree.map(words, state)  # plain numpy, as in a file
+    again = jax.tree.map(jnp.asarray, stored)
+    again = again._replace(key=jax.random.wrap_key_data(stored.key))
+    straight, restored = (case.step(s, case.raw(2)) for s in (state, again))
+    assert_same(straight, restored)
+    assert case.traces == 1
+
+
+def test_seeds_are_a_batch_axis(case):
+    keys = jax.random.split(jax.random.key(2), 4)
+    raws = jax.tree.map(lambda *x: np.stack(x), *(case.raw(i) for i in range(3)))
+
+    @jit
+    @jax.vmap
+    def train(key):
+        state = case.method.init(key, case.raw(), case.given())
+        return jax.lax.scan(case.method.step, state, raws)
+
+    states, metrics = jax.tree.map(words, train(keys))
+    for i, key in enumerate(keys):
+        state, last = case.run(case.init(key, case.raw()))
+        assert_close(jax.tree.map(lambda x, i=i: x[i], states), state)
+        assert_close(jax.tree.map(lambda x, i=i: x[i, -1], metrics), last)
+
+
+def test_eight_devices_are_one(case):
+    mesh = jax.make_mesh((8,), ('data',), axis_types=(AxisType.Auto,))
+    everywhere = NamedSharding(mesh, PartitionSpec())
+    by_row = NamedSharding(mesh, PartitionSpec('data'))
+    step = jit(case.method.step)
+    one = case.init(jax.random.key(3), case.raw())
+    many = jax.device_put(one, everywhere)
+    for i in range(3):
+        many, metrics = step(many, jax.device_put(case.raw(i), by_row))
+    assert_close((many, metrics), case.run(one))
+
+
+def test_only_the_taught_views_carry_gradient(case):
+    # Without batch statistics: through those, rows do touch each other.
+    method = case.build(case.student())
+    batch = jit(case.prepare)(jax.random.key(4), case.raw())
+    state = case.init(jax.random.key(4), case.raw())
+    # Past step 0, where a ramped weight is 0.
+    state = state._replace(step=jnp.ones((), jnp.int32))
+
+    @jit
+    @jax.grad
+    def gradient(images):
+        full = jax.tree.map(lambda x: x, batch)
+        for (stream, view), image in images.items():
+            full[stream][view]['image'] = image
+        return method.step(state, full)[1]['loss']
+
+    images = {
+        (stream, view): batch[stream][view]['image']
+        for stream, need in method.needs.items()
+        for view in need.views
+        if 'unlabelled' in stream
+    }
+    for (stream, view), slope in gradient(images).items():
+        taught = stream == 'unlabelled' and view in case.trial.learns
+        size = np.abs(slope).max()
+        assert (size > 1e-7) == taught, f'{stream}/{view} has gradient {size}'
+
+
+def test_lowers_for_tpu(case):
+    state = case.init(jax.random.key(5), case.raw())
+    traced = jax.jit(case.method.step, donate_argnums=0).trace(state, case.raw())
+    assert 'stablehlo' in traced.lower(lowering_platforms=('tpu',)).as_text()
