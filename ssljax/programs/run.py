@@ -235,7 +235,7 @@ def _resumed(unit: fit.Unit, state: State) -> tuple[State, dict[str, Any]]:
     found = checkpoints.restore(unit.checkpoints, reversed(steps), moving)
     frozen = _frozen(unit.checkpoints / 'frozen', state.frozen, found is not None)
     if found is None:
-        info = {'step': int(state.step), 'scores': {}, 'best': None}
+        info: dict[str, Any] = {'step': int(state.step), 'scores': {}, 'best': None}
         info |= {'wall_seconds': 0.0, 'seconds': 0.0, 'images': 0}
         found, steps = (moving, info), []
     moving, info = found
