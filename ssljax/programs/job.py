@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from ssljax.contracts import Method, State, Task
+from ssljax.contracts import InputError, Method, State, Task, Variables, View
 from ssljax.data import Dataset, in_memory
 from ssljax.train import evaluator
 
@@ -23,6 +24,7 @@ class Job(NamedTuple):
     task: Task
     method: Callable[..., Method]
     # (name=config.method, *, steps=config.steps, network={}, **arguments) -> Method
+    views: Mapping[str, View] = MappingProxyType({})  # by name, those of config.views
 
 
 def rows_of(stream: str, rows: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -77,3 +79,22 @@ def scorer(job: Job, part: str) -> Callable[[Method, State], dict[str, float]]:
         return found
 
     return scores
+
+
+def variables_of(state: State, who: str) -> Variables:
+    """Returns the weights that a fit ended with, for another fit to start from.
+
+    Args:
+      state: as ``run.fit`` returned it.
+      who: 'student', 'teacher', ...: a network that was trained, or an average of one.
+
+    Raises:
+      InputError: if the state has no weights of that name.
+    """
+    if who in state.params:
+        return Variables(state.params[who], state.stats.get(who, {}))
+    if who in state.memory:
+        return state.memory[who].variables
+    raise InputError(
+        f'who is {who!r}; the state has {sorted({*state.params, *state.memory})}.'
+    )
