@@ -1,0 +1,33 @@
+"""FixMatch at 8 clients with 5 labels each and classes of their own, on digits.
+
+    python -m experiments.train --config=experiments/configs/digits/federation.py
+
+Time: to be measured.
+Score: to be measured.
+"""
+
+from ml_collections import ConfigDict
+
+from experiments.configs.digits.common import digits
+
+
+def get_config():
+    """Returns the configuration."""
+    config = digits(
+        'federation',
+        channels=(16, 32),
+        weight=1.0,
+        threshold=0.95,
+        ratio=4.0,
+        joint=False,
+    )
+    config.batch_size = 5  # at each client; a step has clients * 5 labelled rows
+    config.steps = 600
+    config.federation = ConfigDict(
+        {
+            'clients': 8,
+            'local_steps': 5,  # between two averages
+            'alpha': 0.3,  # of the Dirichlet: how alike the clients' classes are
+        }
+    )
+    return config
