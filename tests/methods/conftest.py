@@ -72,15 +72,14 @@ def _rows(*counts):
 def _batch(labelled, label, unlabelled, labelled_views=('weak',)):
     """A batch of images that are the same in all labelled views."""
     label = jnp.asarray(label, jnp.int32)
-    views = {v: {'image': labelled, 'label': label} for v in labelled_views}
-    count = len(next(iter(unlabelled.values())))
-    return {
-        'labelled': {'index': jnp.arange(len(label)), **views},
-        'unlabelled': {
-            'index': jnp.arange(count),
-            **{view: {'image': image} for view, image in unlabelled.items()},
-        },
-    }
+    example = {'image': labelled, 'label': label}
+    batch = {'labelled': {view: dict(example) for view in labelled_views}}
+    if unlabelled:
+        batch['unlabelled'] = {v: {'image': image} for v, image in unlabelled.items()}
+    for stream in batch.values():
+        rows = len(next(iter(stream.values()))['image'])
+        stream['index'] = jnp.arange(rows)
+    return batch
 
 
 def _boxes_network():
