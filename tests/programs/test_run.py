@@ -10,6 +10,7 @@ import pytest
 
 from ssljax.contracts import InputError, Variables
 from ssljax.programs import NonFiniteLoss, Run
+from ssljax.programs.fit import initial
 from ssljax.train import checkpoints, writers
 
 
@@ -107,7 +108,7 @@ def test_what_was_handed_in_stays_readable(linear, same_bits, tmp_path):
 
 def test_start_goes_on_where_it_is(linear, same_bits, whole, tmp_path):
     run = quiet(tmp_path, **linear.CADENCE)
-    start = jax.jit(linear.METHOD.init)(run.key('main'), linear.feed(0))
+    start = initial(linear.METHOD, run.key('main'), linear.feed(0), {})
     state = run.fit('a', linear.METHOD, linear.feed, 10, start=start)
     state = run.fit('b', linear.METHOD, linear.feed, 20, start=state)
     same_bits(state, whole[1])
