@@ -90,10 +90,8 @@ def swap(config: ConfigDict, name: str) -> ConfigDict:
     for field in ('args', 'ramp', 'ema', 'optimizer'):
         new[field] = own[field]
     with new.unlocked():
-        for field in own.keys() - config.keys():
-            new[field] = own[field]
-        for name in own.networks.keys() - config.networks.keys():
-            new.networks[name] = own.networks[name]
+        new.update({field: own[field] for field in own if field not in config})
+        new.networks = ConfigDict({**own.networks, **config.networks})
     overrides = flags.FLAGS['config'].override_values
     new.update_from_flattened_dict(
         # args.* were meant for the method that is replaced.

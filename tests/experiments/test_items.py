@@ -1,0 +1,94 @@
+"""Folders of pictures and .npz files, as the network wants them."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from experiments import items
+from ssljax.contracts import InputError
+
+GREY = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
+
+
+def _read(path, shape=(8, 8, 1), size=2):
+    count, batches = items.batches(path, shape, size)
+    names, images = zip(*batches, strict=True)
+    return count, [name for some in names for name in some], np.concatenate(images)
+
+
+def test_folder(tmp_path):
+    (tmp_path / 'b').mkdir()
+    Image.fromarray(GREY).save(tmp_path / 'b' / 'grey.png')
+    Image.fromarray(np.stack([GREY] * 3, -1)).save(tmp_path / 'colour.PNG')
+    Image.fromarray(np.kron(GREY, np.ones((4, 4), np.uint8))).save(tmp_path / 'a.bmp')
+    (tmp_path / 'notes.txt').write_text('no picture')
+    (tmp_path / '.hidden.png').write_text('no picture')
+    count, names, images = _read(tmp_path)
+    assert names == ['a.bmp', 'b/grey.png', 'colour.PNG'] and count == 3
+    assert images.shape == (3, 8, 8, 1) and images.dtype == np.float32
+    np.testing.assert_array_equal(images[1, ..., 0], np.float32(GREY) / 255)
+    np.testing.assert_array_equal(images[2], images[1])
+    # Antialiased: inside, a constant block comes back nearly as it was.
+    np.testing.assert_allclose(images[0], images[1], atol=10 / 255)
+
+
+def test_folder_in_colour(tmp_path):
+    Image.fromarray(GREY).save(tmp_path / 'grey.png')
+    assert _read(tmp_path, (4, 6, 3))[2].shape == (1, 4, 6, 3)
+
+
+@pytest.mark.parametrize(
+    'name, content, sentence',
+    [
+        ('broken.png', b'no picture', r'broken.png can not be read as a picture'),
+        ('cut.png', None, r'cut.png can not be read as a picture'),
+        ('deep.png', np.arange(64, dtype=np.uint16).reshape(8, 8), 'more than 8 bits'),
+    ],
+)
+def test_unreadable_picture(tmp_path, name, content, sentence):
+    if isinstance(content, bytes):
+        (tmp_path / name).write_bytes(content)
+    else:
+        Image.fromarray(GREY if content is None else content).save(tmp_path / name)
+    if content is None:
+        (tmp_path / name).write_bytes((tmp_path / name).read_bytes()[:45])
+    with pytest.raises(InputError, match=sentence):
+        _read(tmp_path)
+
+
+def test_folder_without_pictures(tmp_path):
+    with pytest.raises(InputError, match='holds no images'):
+        _read(tmp_path)
+
+
+def test_npz(tmp_path):
+    np.savez(tmp_path / 'x.npz', image=np.stack([GREY] * 5), label=np.arange(5))
+    count, names, images = _read(tmp_path / 'x.npz')
+    assert (count, names) == (5, [0, 1, 2, 3, 4])
+    np.testing.assert_array_equal(images[4, ..., 0], np.float32(GREY) / 255)
+    # Unlike for training, a class may be missing.
+    assert items.arrays(tmp_path / 'x.npz', (8, 8, 1), 7)['label'].dtype == np.int32
+
+
+@pytest.mark.parametrize(
+    'fields, sentence',
+    [
+        ({'label': np.arange(5)}, 'lacks image'),
+        ({'image': np.zeros((5, 8, 9))}, r'shape \(5, 8, 9, 1\); the network was'),
+        ({'image': np.zeros((0, 8, 8))}, 'with N above 0'),
+        ({'image': np.zeros((5, 8, 8), int)}, 'is int64'),
+        ({'image': np.full((5, 8, 8), np.inf)}, r'\[0\] holds NaN or inf'),
+        ({'image': np.zeros((5, 8, 8)), 'label': np.arange(4)}, '5 images and 4 label'),
+        (
+            {'image': np.zeros((5, 8, 8)), 'label': np.arange(5) + 6},
+            r'label.*\[4\] is 10',
+        ),
+    ],
+)
+def test_bad_npz(tmp_path, fields, sentence):
+    np.savez(tmp_path / 'x.npz', **{'label': np.arange(5), **fields})
+    with pytest.raises(InputError, match=sentence):
+        items.arrays(tmp_path / 'x.npz', (8, 8, 1), 10)
+    (tmp_path / 'x.npz').write_bytes(b'PK cut short')
+    with pytest.raises(InputError, match='nor a readable .npz'):
+        items.arrays(tmp_path / 'x.npz', (8, 8, 1))
