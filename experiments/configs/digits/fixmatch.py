@@ -2,7 +2,8 @@
 
     python -m experiments.train --config=experiments/configs/digits/fixmatch.py
 
-Time and score: see the end of this docstring once measured.
+Time: to be measured.
+Score: to be measured.
 """
 
 from experiments.configs.digits.common import digits
@@ -10,4 +11,7 @@ from experiments.configs.digits.common import digits
 
 def get_config():
     """Returns the configuration."""
-    return digits('fixmatch', ratio=4.0, joint=False)
+    # The network has no batch statistics: separate passes are the same mathematics.
+    config = digits('fixmatch', ratio=4.0, joint=False)
+    config.optimizer.lr = 4e-3  # the best of the grid
+    return config

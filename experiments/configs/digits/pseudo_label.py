@@ -2,7 +2,8 @@
 
     python -m experiments.train --config=experiments/configs/digits/pseudo_label.py
 
-Time and score: see the end of this docstring once measured.
+Time: to be measured.
+Score: to be measured.
 """
 
 from experiments.configs.digits.common import digits

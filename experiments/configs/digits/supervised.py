@@ -1,8 +1,9 @@
-"""40 labels alone, strong views, the same budget: the baseline.
+"""40 labels alone on digits, strong views, the same budget: the baseline.
 
     python -m experiments.train --config=experiments/configs/digits/supervised.py
 
-Time and score: see the end of this docstring once measured.
+Time: to be measured.
+Score: to be measured.
 """
 
 from experiments.configs.digits.common import digits
