@@ -1,6 +1,6 @@
 """FST, the teacher from the future (Du et al. 2022), on digits, 40 labels.
 
-One virtual step ahead, deep; --config.args.look=wide --config.args.ahead=2 is the other.
+One virtual step ahead, deep. Wide: --config.args.look=wide --config.args.ahead=2
 
     python -m experiments.train --config=experiments/configs/digits/fst.py
 
