@@ -55,9 +55,7 @@ def folder(cell: Cell, seed: int, out: Path) -> Path:
 def command(cell: Cell, seed: int, out: Path) -> list[str]:
     """What trains a cell."""
     where = f'--workdir={folder(cell, seed, out)}'
-    return [
-        sys.executable, '-m', 'experiments.train', *cell.arguments(seed), where,
-    ]  # fmt: skip
+    return [sys.executable, '-m', 'experiments.train', *cell.arguments(seed), where]
 
 
 def configuration(cell: Cell, seed: int) -> ConfigDict:

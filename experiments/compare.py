@@ -5,7 +5,7 @@
     python -m experiments.compare --run --seeds=0,1,2 --out=experiments/results/digits \
         --cell='supervised=experiments/configs/digits/supervised.py' \
         --cell='fixmatch=experiments/configs/digits/fixmatch.py' \
-        --cell='no threshold=experiments/configs/digits/fixmatch.py args.threshold=0.'
+        --cell='no average=experiments/configs/digits/fixmatch.py ema=0.'
 
 Each cell of the table is a configuration, with fields of its own, and a seed; the first
 configuration is the baseline. A cell is one job of ``experiments.train`` and one file
@@ -54,14 +54,12 @@ def main() -> int:
     if not seeds or len(set(seeds)) < len(seeds):
         raise InputError('seeds must be at least one, and each only once.')
 
-    for cell in chosen:
-        cells.configuration(
-            cell, seeds[0]
-        )  # refuses the last one before the first is trained
+    for cell in chosen:  # the last one is refused before the first is trained
+        cells.configuration(cell, seeds[0])
 
     out = Path(_OUT.value)
     found, status = {}, 0
-    for seed in seeds:  # all configurations of a seed first: pairs are complete early
+    for seed in seeds:  # outermost, so that there are pairs early
         for cell in chosen:
             found[cell, seed] = cells.collect(cell, seed, out)
             if found[cell, seed] is None and _RUN.value:

@@ -34,6 +34,8 @@ def run(main: Callable[[], int | None], *, config: str | None = None) -> None:
             return main()
         except InputError as error:
             return _say(error, 2)
+        except KeyboardInterrupt:
+            return _say('interrupted', 130)
         except Exception as error:
             # Imported here: a refusal should not wait for flax and orbax.
             from ssljax.programs import NonFiniteLoss
@@ -94,8 +96,10 @@ def read(values: flags.FlagValues, argv: list[str]) -> list[str]:
             'experiments/configs/digits/fixmatch.py.'
         ) from error
     except (flags.Error, KeyError, SyntaxError, TypeError, ValueError) as error:
-        text = error.args[0] if isinstance(error, KeyError) and error.args else error
-        raise InputError(str(text)) from error
+        text = str(error.args[0] if isinstance(error, KeyError) else error)
+        if 'Traceback' in text:
+            raise  # likewise
+        raise InputError(text) from error
 
 
 def _say(error: object, status: int) -> int:

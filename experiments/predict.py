@@ -37,7 +37,7 @@ def main() -> None:
     count, batches = items.batches(_INPUT.value, shape, size)
 
     @jax.jit
-    def probabilities(images):
+    def probabilities(state, images):
         return job.task.decode(method.predict(state, images))
 
     kind = 'path' if Path(_INPUT.value).is_dir() else 'index'
@@ -53,7 +53,7 @@ def main() -> None:
             for names, images in batches:
                 # Filled up, so that the last batch does not compile anew.
                 filled = np.resize(images, (min(size, count), *shape))
-                found = np.asarray(probabilities(filled))[: len(images)]
+                found = np.asarray(probabilities(state, filled))[: len(images)]
                 for name, one in zip(names, found, strict=True):
                     table.writerow([name, one.argmax(), f'{one.max():.6f}'])
                 bar.update(len(images))

@@ -63,10 +63,11 @@ def configure(config: ConfigDict) -> ConfigDict:
     """Applies --method and --seed."""
     config = config.copy_and_resolve_references()
     if _METHOD.value and config.method != _METHOD.value:
-        lost = [f for f in flags.FLAGS['config'].override_values if f[:5] == 'args.']
+        overrides = flags.FLAGS['config'].override_values
+        lost = next((path for path in overrides if path.startswith('args.')), None)
         if lost:
             raise InputError(
-                f'config.{lost[0]} belongs to {config.method}, which --method '
+                f'config.{lost} belongs to {config.method}, which --method '
                 f'replaces; give the --config of {_METHOD.value} instead.'
             )
         config = swap(config, _METHOD.value)
