@@ -17,12 +17,12 @@ def get_config():
         'federation',
         channels=(16, 32),
         weight=1.0,
-        threshold=0.95,
+        threshold=0.8,
         ratio=4.0,
         joint=False,
     )
     config.batch_size = 5  # at each client; a step has clients * 5 labelled rows
-    config.steps = 600
+    config.optimizer.lr = 5e-3
     config.federation = ConfigDict(
         {
             'clients': 8,

@@ -19,7 +19,6 @@ def get_config():
     config.batch_size = 50  # of the source and of the stream
     config.ema = 0.0
     config.networks.network.norm = 'batch'
-    config.optimizer.lr = 1e-3
     config.stream = ConfigDict(
         {
             'source': {'method': 'supervised', 'args': {'view': 'source'}},
@@ -46,8 +45,8 @@ def get_config():
             },
             # Corruptions of a stream.
             'contrast': {'jitter': {'contrast': (0.3, 0.3), 'brightness': (1.5, 1.5)}},
-            'noise': {'noise': {'sigma': 0.4}},
-            'affine': {'affine': {'degrees': 45.0, 'scale': (0.7, 1.3)}},
+            'noise': {'noise': {'sigma': 0.3}},
+            'affine': {'affine': {'degrees': 40.0, 'scale': (0.7, 1.3)}},
         }
     )
     return config
