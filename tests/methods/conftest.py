@@ -1,5 +1,6 @@
 """Tiny networks with dict parameters, and batches made from what a method needs."""
 
+import functools
 import math
 from types import SimpleNamespace
 
@@ -189,10 +190,16 @@ def _boxes_example(rng, rows, slots=2, side=8):
     }
 
 
+# Compiling is most of the time of these tests.
+_jit = functools.partial(
+    jax.jit, compiler_options={'xla_backend_optimization_level': 0}
+)
+
+
 @pytest.fixture(scope='session')
 def tiny():
-    """Networks and batches: mlp, table, rows, batch."""
-    return SimpleNamespace(mlp=_mlp, table=_table, rows=_rows, batch=_batch)
+    """Networks and batches: mlp, table, rows, batch; and jit, which compiles fast."""
+    return SimpleNamespace(mlp=_mlp, table=_table, rows=_rows, batch=_batch, jit=_jit)
 
 
 @pytest.fixture(scope='session')

@@ -4,7 +4,6 @@ Each runs as ``prepared``, views drawn inside its step, on a network with batch
 statistics and noise, so that a key or a statistic that goes astray is seen.
 """
 
-import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -22,8 +21,6 @@ B = 8  # labelled rows; ratios are 1, so unlabelled ones too, for 8 devices to s
 SGD = optax.sgd(0.05, momentum=0.9, nesterov=True)
 RAMP = schedules.linear_ramp(2)
 LOW = {'threshold': 0.4}  # some rows pass, some do not
-# Compiling is most of the time here.
-jit = functools.partial(jax.jit, compiler_options={'xla_backend_optimization_level': 0})
 
 
 class Trial(NamedTuple):
@@ -88,8 +85,8 @@ class Case:
         self.bare = self.build(self.networks['student'])
         self.prepare = views.prepare(self.bare.needs, self.views)
         self.method = methods.prepared(self.bare, self.prepare)
-        self.init = jit(self._init)
-        self.step = jit(self._step, donate_argnums=0)
+        self.init = tiny.jit(self._init)
+        self.step = tiny.jit(self._step, donate_argnums=0)
         self.traces = 0
 
     def _init(self, key, raw):
@@ -230,7 +227,7 @@ def test_seeds_are_a_batch_axis(case):
     keys = jax.random.split(jax.random.key(2), 4)
     raws = jax.tree.map(lambda *x: np.stack(x), *(case.raw(i) for i in range(3)))
 
-    @jit
+    @case.tiny.jit
     @jax.vmap
     def train(key):
         state = case.method.init(key, case.raw(), case.given())
@@ -247,7 +244,7 @@ def test_eight_devices_are_one(case):
     mesh = jax.make_mesh((8,), ('data',), axis_types=(AxisType.Auto,))
     everywhere = NamedSharding(mesh, PartitionSpec())
     by_row = NamedSharding(mesh, PartitionSpec('data'))
-    step = jit(case.method.step)
+    step = case.tiny.jit(case.method.step)
     one = case.init(jax.random.key(3), case.raw())
     many = jax.device_put(one, everywhere)
     for i in range(3):
@@ -258,12 +255,12 @@ def test_eight_devices_are_one(case):
 def test_only_the_taught_views_carry_gradient(case):
     # Without batch statistics: through those, rows do touch each other.
     method = case.build(case.student())
-    batch = jit(case.prepare)(jax.random.key(4), case.raw())
+    batch = case.tiny.jit(case.prepare)(jax.random.key(4), case.raw())
     state = case.init(jax.random.key(4), case.raw())
     # Past step 0, where a ramped weight is 0.
     state = state._replace(step=jnp.ones((), jnp.int32))
 
-    @jit
+    @case.tiny.jit
     @jax.grad
     def gradient(images):
         full = jax.tree.map(lambda x: x, batch)

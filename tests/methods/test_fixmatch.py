@@ -22,7 +22,7 @@ def run(tiny, case, build):
     batch = tiny.batch(labelled, case['in_y_lb'], {'weak': weak, 'strong': strong})
     method = build(tiny.table(np.concatenate(logits)), optax.sgd(1.0))
     state = method.init(jax.random.key(0), batch)
-    new, metrics = jax.jit(method.step)(state, batch)
+    new, metrics = tiny.jit(method.step)(state, batch)
     moved = new.params['student']['logits'] - np.concatenate(logits)
     ends = np.cumsum([len(x) for x in logits])
     return dict(zip(parts, np.split(moved, ends[:-1]), strict=True)), metrics
@@ -101,7 +101,7 @@ def step(tiny, logits, **options):
 
 def test_teaches_nothing_while_nothing_passes(tiny):
     state, advance, batch = step(tiny, jnp.zeros((8, 3)))
-    new, metrics = jax.jit(advance)(state, batch)
+    new, metrics = tiny.jit(advance)(state, batch)
     assert metrics['loss/consistency'] == 0 and metrics['utilisation'] == 0
     np.testing.assert_array_equal(new.params['student']['logits'][2:], 0)
 

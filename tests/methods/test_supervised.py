@@ -20,7 +20,7 @@ def test_learns_the_labels_of_the_chosen_view(tiny):
     assert method.needs['labelled'].views == ('strong',)
 
     state = method.init(jax.random.key(0), batch)
-    new, metrics = jax.jit(method.step)(state, batch)
+    new, metrics = tiny.jit(method.step)(state, batch)
     p = jax.nn.softmax(logits[2:])
     loss = -jnp.log(p[jnp.arange(2), jnp.array(LABELS)]).mean()
     np.testing.assert_allclose(metrics['loss'], loss, rtol=1e-6)
@@ -41,7 +41,7 @@ def test_ships_the_average_where_there_is_one(tiny):
         teacher=teachers.ema(0.75),
     )
     state = method.init(jax.random.key(0), batch)
-    state, _ = jax.jit(method.step)(state, batch)
+    state, _ = tiny.jit(method.step)(state, batch)
     now = state.params['student']['logits']
     assert method.ship == 'teacher'
     np.testing.assert_allclose(method.predict(state, weak)['logits'], 0.25 * now)
