@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import platform
 import re
 import shlex
 import sys
@@ -13,7 +12,7 @@ from typing import Any, NamedTuple
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from experiments import launch, workdir
+from experiments import launch, machine, workdir
 from ssljax.contracts import InputError
 from ssljax.train import writers
 
@@ -100,7 +99,7 @@ def collect(cell: Cell, seed: int, out: Path) -> dict[str, Any] | None:
         'label': cell.label,
         'seed': seed,
         'command': shown(cell, seed, out),
-        'machine': machine(),
+        'machine': {'processor': machine.processor(), 'cores': os.cpu_count()},
         'summary': workdir.read_json(done),
         'config': config,
     }
@@ -111,16 +110,3 @@ def collect(cell: Cell, seed: int, out: Path) -> dict[str, Any] | None:
 def shown(cell: Cell, seed: int, out: Path) -> str:
     """The command as one types it."""
     return shlex.join(['python', *command(cell, seed, out)[1:]])
-
-
-def machine() -> dict[str, Any]:
-    """What the wall time depends on: no name of a host, no path."""
-    try:
-        lines = Path('/proc/cpuinfo').read_text()
-    except OSError:
-        lines = ''
-    model = re.search(r'model name\s*:\s*(.+)', lines)
-    return {
-        'cpu': model[1] if model else platform.processor() or platform.machine(),
-        'cores': os.cpu_count(),
-    }

@@ -12,14 +12,12 @@ The same command in the same workdir goes on where it stopped.
 from __future__ import annotations
 
 import importlib
-import importlib.metadata
-import platform
 from pathlib import Path
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from experiments import launch, workdir
+from experiments import launch, machine, workdir
 from ssljax.contracts import InputError
 from ssljax.methods import catalogue
 from ssljax.train import writers
@@ -160,13 +158,7 @@ def describe(config: ConfigDict, job) -> dict:
         'split': {**split, 'file': split['file'] and config.split},
         'test_accuracy_teacher': None,
         'devices': [f'{d.platform}:{d.device_kind}' for d in jax.devices()],
-        'versions': {
-            'python': platform.python_version(),
-            **{
-                name: importlib.metadata.version(name)
-                for name in ('ssljax', 'jax', 'jaxlib', 'flax', 'optax', 'numpy')
-            },
-        },
+        'versions': machine.versions(),
     }
 
 

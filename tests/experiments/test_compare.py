@@ -71,7 +71,7 @@ def test_cells(command, refused, tmp_path, monkeypatch, root, compiled):
     found = results()
     assert found['rows'][1]['scores'].keys() == {'0', '1'}
     assert found['rows'][1]['scores']['1'] == 0.9
-    assert found['machine'][0].keys() == {'cpu', 'cores'}
+    assert found['machine'][0].keys() == {'processor', 'cores'}
     assert {'jax': '0'} in found['versions'] and len(found['versions']) == 2
     cell = json.loads((tmp_path / 'out' / 'cells' / 'six-seed0.json').read_text())
     assert cell['summary']['steps'] == 6 and cell['config']['steps'] == 6
