@@ -11,4 +11,4 @@ from experiments.configs.digits.common import digits
 
 def get_config():
     """Returns the configuration."""
-    return digits('two_update', ratio=4.0)
+    return digits('two_update', decay=0.6, ratio=4.0)
