@@ -123,8 +123,18 @@ def deep(
     ahead: int,
     moments: Literal['restore', 'keep'] = 'restore',
 ) -> Callable:
-    """Returns the step of FST-D for any objective that reads memory['teacher']."""
-    del after  # the teacher moves before the real step
+    """Returns the step of FST-D, for any objective.
+
+    Args:
+      objective: as in ``learner.gradient_step``; its targets come from
+        ``state.memory['teacher']``.
+      optimizer: as in ``learner``.
+      after: ignored; the teacher moves before the real step.
+      teacher: how that entry follows the student.
+      ahead: virtual steps on the same batch, >= 0.
+      moments: 'restore' the optimizer after them, or 'keep' what they did to it.
+    """
+    del after
     move, average = gradient_step(objective, optimizer), follow(teacher)
 
     def step(state: State, batch: Any):
@@ -153,8 +163,17 @@ def wide(
     teacher: Teacher,
     ahead: int,
 ) -> Callable:
-    """Returns the step of FST-W; ``future_*`` streams hold ``ahead`` batches each."""
-    del after  # the teacher moves before and after the real step
+    """Returns the step of FST-W, for any objective.
+
+    Args:
+      objective: as in ``deep``.
+      optimizer: as in ``learner``.
+      after: ignored; the teacher moves before and after the real step.
+      teacher: as in ``deep``.
+      ahead: virtual steps, >= 1, each on its own part of the 'future_' streams, which
+        hold that many batches one after the other.
+    """
+    del after
     move, average = gradient_step(objective, optimizer), follow(teacher)
 
     def step(state: State, batch: Any):
