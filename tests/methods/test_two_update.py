@@ -9,17 +9,22 @@ from ssljax.contracts import Variables
 
 LABELS = jnp.array([0, 2])
 TAU = 0.5
+SEED = 7  # of answers of which TAU keeps some
 PLAIN = tasks.classification(3, consistency=losses.cross_entropy)
 # Each view shows the classes in another order: the answer must follow.
 TURNED = PLAIN._replace(transport=lambda p, warp_from, warp_to: p[..., ::-1])
 
 
 def step(tiny, task=PLAIN, **options):
-    """One step on tables of 2 labelled rows and 3 of weak, strong and weak2 each."""
-    tables = 2 * jax.random.normal(jax.random.key(14), (2, 11, 3))
-    labelled, *views = tiny.rows(2, 3, 3, 3)
+    """One step on tables: labelled weak and strong rows, unlabelled weak, strong, weak2.
+
+    There are 2 rows of each labelled view and 3 of each unlabelled one.
+    """
+    tables = 2 * jax.random.normal(jax.random.key(SEED), (2, 13, 3))
+    labelled, labelled_strong, *views = tiny.rows(2, 2, 3, 3, 3)
     views = dict(zip(('weak', 'strong', 'weak2'), views, strict=True))
     batch = tiny.batch(labelled, LABELS, views, labelled_views=('weak', 'strong'))
+    batch['labelled']['strong']['image'] = labelled_strong
     method = methods.two_update(
         tiny.table(tables[0]),
         optax.sgd(1.0),
@@ -44,15 +49,17 @@ def expected_moves(tables, task, fusion):
     p = jax.nn.softmax(tables)
     truth = jax.nn.one_hot(LABELS, 3)
     student, teacher = tables
-    # Two labelled views for the student, one for the teacher.
-    student = student.at[:2].add(2 * (truth - p[0, :2]) / 2)
+    # Labels on two views for the student, on one for the teacher.
+    student = student.at[:2].add((truth - p[0, :2]) / 2)
+    student = student.at[2:4].add((truth - p[0, 2:4]) / 2)
     teacher = teacher.at[:2].add((truth - p[1, :2]) / 2)
     # The student's path is filtered by both; the teacher has its own answer.
-    fused = (fusion * p[0, 2:5] + (1 - fusion) * p[1, 2:5])[:, flip]
+    weak, strong, weak2 = slice(4, 7), slice(7, 10), slice(10, 13)
+    fused = (fusion * p[0, weak] + (1 - fusion) * p[1, weak])[:, flip]
     kept = fused.max(-1, keepdims=True) >= TAU
     lesson = jax.nn.one_hot(fused.argmax(-1), 3)
-    student = student.at[5:8].add(2.0 * kept * (lesson - p[0, 5:8]) / 3)
-    teacher = teacher.at[8:].add(2.0 * (p[1, 2:5][:, flip] - p[1, 8:]) / 3)
+    student = student.at[strong].add(2.0 * kept * (lesson - p[0, strong]) / 3)
+    teacher = teacher.at[weak2].add(2.0 * (p[1, weak][:, flip] - p[1, weak2]) / 3)
     return student, teacher, kept.mean()
 
 
