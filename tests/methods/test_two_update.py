@@ -16,7 +16,7 @@ TURNED = PLAIN._replace(transport=lambda p, warp_from, warp_to: p[..., ::-1])
 
 
 def step(tiny, task=PLAIN, **options):
-    """One step on tables: labelled weak and strong rows, unlabelled weak, strong, weak2.
+    """One step on tables of labelled and unlabelled rows, a part for each view.
 
     There are 2 rows of each labelled view and 3 of each unlabelled one.
     """
