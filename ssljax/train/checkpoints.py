@@ -106,21 +106,6 @@ def load(folder: Path, like: PyTree) -> tuple[PyTree, dict[str, Any]]:
     return tree, written['info']
 
 
-def infos(folder: Path) -> dict[int, dict[str, Any]]:
-    """Returns the ``info`` of every checkpoint that was finished, by step, ascending.
-
-    Args:
-      folder: that holds the checkpoints, each under its step.
-    """
-    found = {}
-    for step in steps(folder):
-        try:
-            found[step] = json.loads((folder / str(step) / _INFO).read_bytes())['info']
-        except (OSError, ValueError, KeyError):
-            pass
-    return found
-
-
 def steps(folder: Path) -> list[int]:
     """Returns the steps that have a checkpoint, whole or not, ascending."""
     if not folder.exists():
