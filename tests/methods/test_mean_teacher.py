@@ -64,9 +64,7 @@ def start(tiny, **options):
     )
     names = method.needs['unlabelled'].views
     views = dict(zip(names, (taught, answered), strict=True))
-    # The paper perturbs labelled rows as it does the student's other rows.
-    batch = tiny.batch(labelled, [0, 1], views, method.needs['labelled'].views)
-    assert method.needs['labelled'].views == (names[0],)
+    batch = tiny.batch(labelled, [0, 1], views)
     state = method.init(jax.random.key(0), batch)
     teacher = jax.tree.map(lambda _: other, state.memory['teacher'])
     state = state._replace(memory={**state.memory, 'teacher': teacher})
