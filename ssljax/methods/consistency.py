@@ -54,7 +54,6 @@ def consistency(
     ratio: float,
     joint: bool,
     teacher: Teacher | None,
-    labelled_view: str = 'weak',
     order: Literal['before', 'after'] = 'after',
     stepper: Callable = learner,
     over: Literal['all', 'kept'] | float = 'all',
@@ -78,7 +77,6 @@ def consistency(
       ratio: unlabelled rows for each labelled one (mu).
       joint: whether the student's views share one forward pass (see ``forward``).
       teacher: averages the student, for targets and evaluation; None for none.
-      labelled_view: the view that labels are learnt on.
       order: whether the teacher moves before the student's step or after it.
       stepper: ``(objective, optimizer, after) -> step``.
       over: the divisor n of the unlabelled loss: every row, the kept weight, a number.
@@ -95,20 +93,19 @@ def consistency(
     move_teacher = follow(teacher)
 
     def init(key, batch, given=None):
-        example = inputs_of(task, batch['labelled'][labelled_view])
+        networks = {'student': (network, inputs_of(task, batch['labelled']['weak']))}
         memory = remember(teacher, rule)
-        networks = {'student': (network, example)}
         return start(key, networks, optimizer, given or {}, memory=memory)
 
     def objective(params, state, batch, key):
-        labelled, unlabelled = batch['labelled'][labelled_view], batch['unlabelled']
+        labelled, unlabelled = batch['labelled'], batch['unlabelled']
         student_key, teacher_key, rule_key = jax.random.split(key, 3)
         if order == 'before':
             state = move_teacher(state)
 
         own_target = target_from == 'student' and target_view != student_view
         names = [target_view] * own_target + [student_view]
-        views = [inputs_of(task, labelled)]
+        views = [inputs_of(task, labelled['weak'])]
         views += [inputs_of(task, unlabelled[name]) for name in names]
         outputs, stats = forward(
             network,
@@ -139,14 +136,14 @@ def consistency(
             key=rule_key,
             index=unlabelled['index'],
             probs_labelled=jax.lax.stop_gradient(task.decode(on_labels)),
-            labels=labelled.get('label'),
+            labels=labelled['weak'].get('label'),
             features=jax.lax.stop_gradient(answer.get('features')),
         )
         targets, kept = rule.update(
             from_prediction(opinion), state.memory['rule'], evidence
         )
 
-        supervised = supervised_terms(task, on_labels, labelled)
+        supervised = supervised_terms(task, on_labels, labelled['weak'])
         unsupervised = consistency_terms(task, taught, targets, over)
         ramp = value(weight, state.step)
         loss = sum(supervised.values()) + ramp * sum(unsupervised.values())
@@ -165,7 +162,7 @@ def consistency(
         ),
         predict=found[ship],
         needs={
-            'labelled': Stream(tuple(task.example), (labelled_view,)),
+            'labelled': Stream(tuple(task.example), ('weak',)),
             'unlabelled': Stream(
                 task.inputs, tuple(dict.fromkeys((student_view, target_view))), ratio
             ),

@@ -39,8 +39,7 @@ def mean_teacher(
       teacher: default ``ema(count_warmup(0.999))``.
       rule: what the teacher's answer becomes before it teaches; default nothing else.
       order: the teacher moves after the student's step, or before it (SoftTeacher).
-      student_view: 'weak' (an independent draw of the teacher's) or 'strong'; of
-        labelled rows too, since the paper perturbs both streams alike.
+      student_view: 'weak' (an independent draw of the teacher's) or 'strong'.
       weight: of the unlabelled loss; papers ramp it. A code that sums the squares over
         classes has C times our loss.
       ratio: unlabelled rows for each labelled one.
@@ -57,7 +56,6 @@ def mean_teacher(
         task_of(task, num_classes, losses.mean_squared_error),
         rule=rule or targets.chain(),
         student_view=student_view,
-        labelled_view=student_view,
         target_view='weak2' if student_view == 'weak' else 'weak',
         target_from='teacher',
         weight=weight,
