@@ -2,8 +2,8 @@
 
     python -m experiments.train --config=experiments/configs/digits/pi_model.py
 
-Time: to be measured.
-Score: to be measured.
+Time: 80 s on one core of a busy 2-core CPU.
+Score: 94.1 % test accuracy, mean of 3 seeds (93.0 to 94.8); supervised 89.2 %.
 """
 
 from experiments.configs.digits.common import digits

@@ -2,8 +2,8 @@
 
     python -m experiments.train --config=experiments/configs/digits/two_update.py
 
-Time: to be measured.
-Score: to be measured.
+Time: 3.5 min on one core of a busy 2-core CPU.
+Score: 93.4 % test accuracy, mean of 3 seeds (93.0 to 93.8); supervised 89.2 %.
 """
 
 from experiments.configs.digits.common import digits
