@@ -37,14 +37,24 @@ class Row(NamedTuple):
     system: int | None = None  # its number in SYSTEMS
 
 
-def _digits(name: str, title: str, source: str, system: int | None = None) -> Row:
+def _digits(
+    name: str,
+    title: str,
+    source: str,
+    system: int | None = None,
+    *,
+    build: str | None = None,
+    program: str = 'single',
+    config: str | None = None,
+) -> Row:
+    build = build or name
     return Row(
         name=name,
         title=title,
         source=source,
-        build=f'ssljax.methods.{name}:{name}',
-        program='ssljax.programs.single:single',
-        config=f'experiments/configs/digits/{name}.py',
+        build=f'ssljax.methods.{build}:{build}',
+        program=f'ssljax.programs.{program}:{program}',
+        config=f'experiments/configs/digits/{config or name}.py',
         level='mechanism',
         system=system,
     )
@@ -61,6 +71,60 @@ ROWS = (
     # How TSAL moves its teacher; system 17 itself also is landmarks and video.
     _digits('two_update', 'Two-update teacher', 'core of TSAL 2020, arXiv 2012.06711'),
     _digits('fst', 'FST', 'Du et al. 2022, arXiv 2209.06993', system=45),
+    # One image in the place of a pixel; no pseudo-labels where the critic is convinced.
+    _digits('adversarial', 'Adversarial pair', 'Hung et al. 2018, arXiv 1802.07934'),
+    # The parts of SimCLRv2, system 27, without its networks and its scale.
+    _digits(
+        'simclr',
+        'SimCLR',
+        'Chen et al. 2020, arXiv 2002.05709',
+        program='stages',
+        config='stages',
+    ),
+    _digits(
+        'distil',
+        'Distillation',
+        'Hinton et al. 2015, arXiv 1503.02531',
+        program='stages',
+        config='stages',
+    ),
+    _digits(
+        'stages',
+        'Pretrain, fine-tune, distil',
+        'core of SimCLRv2 2020, arXiv 2006.10029',
+        build='distil',
+        program='stages',
+    ),
+    # One of the policies of system 12.
+    _digits(
+        'self_training',
+        'Self-training in rounds',
+        'Lee 2013, with new weights each round',
+        build='supervised',
+        program='rounds',
+    ),
+    _digits(
+        'active',
+        'Active learning by k-centre',
+        'choice of PCoreSet 2025, arXiv 2506.00910',
+        build='supervised',
+        program='rounds',
+    ),
+    # System 78 without prototypes, source replay and warm-up.
+    _digits(
+        'stream',
+        'Mean teacher at test time',
+        'core of RMT 2023, arXiv 2211.13081',
+        build='adapt',
+        program='stream',
+    ),
+    _digits(
+        'federation',
+        'FixMatch at clients',
+        'FedAvg of McMahan et al. 2017, arXiv 1602.05629',
+        build='fixmatch',
+        program='federation',
+    ),
 )
 
 

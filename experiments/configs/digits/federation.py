@@ -2,8 +2,9 @@
 
     python -m experiments.train --config=experiments/configs/digits/federation.py
 
-Time: to be measured.
-Score: to be measured.
+Time: 105 s on 2 cores.
+Score: see experiments/results/digits_federation/table.md; seeds 0 and 1: 94.1 % test
+  accuracy, against 88.1 % of the labels alone (--config.args.weight=0.0).
 """
 
 from ml_collections import ConfigDict

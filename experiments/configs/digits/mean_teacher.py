@@ -4,8 +4,8 @@ The student sees the strong view: of two weak ones, 8x8 digits learn little.
 
     python -m experiments.train --config=experiments/configs/digits/mean_teacher.py
 
-Time: to be measured.
-Score: to be measured.
+Time: 74 s on one core of a busy 2-core CPU.
+Score: see experiments/results/digits/table.md.
 """
 
 from experiments.configs.digits.common import digits

@@ -1,0 +1,49 @@
+"""Pretrain, fine-tune, distil (core of SimCLRv2, Chen et al. 2020) on digits.
+
+    python -m experiments.train --config=experiments/configs/digits/stages.py
+
+A network learns from all images without labels (SimCLR), then from 40 labels; a network
+of half its width learns its answers on all images.
+
+Time: 25 s of CPU.
+Score: on validation, 3 seeds, 88.8 % of the small network and 89.5 % of the fine-tuned
+  one. The small network on 40 labels alone: not run. No test score was taken.
+"""
+
+from experiments.configs.digits.common import ConfigDict, digits
+
+
+def get_config():
+    """Returns the configuration."""
+    config = digits('stages', channels=(16, 32))
+    config.batch_size = 32
+    config.networks.projector = ConfigDict(
+        {'name': 'mlp', 'outputs': 32, 'hidden': (32,)}
+    )
+    # Who is distilled is who was fine-tuned: one and the same specification.
+    config.networks.teacher_network = config.networks.network
+    config.order = ('pretrain', 'finetune', 'distil')
+    config.stages = ConfigDict(
+        {
+            'pretrain': {
+                'method': 'simclr',
+                'steps': 1000,
+                'args': {'temperature': 0.5, 'ratio': 4.0},
+            },
+            'finetune': {
+                'method': 'supervised',
+                'steps': 1000,
+                'args': {'view': 'strong'},
+                'start_from': 'pretrain',
+                'drop': ('classifier',),
+            },
+            'distil': {
+                'method': 'distil',
+                'steps': 1000,
+                'args': {'temperature': 1.0, 'view': 'strong', 'ratio': 4.0},
+                'network': {'channels': (8, 16)},
+                'teacher_from': 'finetune',
+            },
+        }
+    )
+    return config
