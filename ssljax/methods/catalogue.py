@@ -46,6 +46,7 @@ def _digits(
     build: str | None = None,
     program: str = 'single',
     config: str | None = None,
+    level: str = 'mechanism',
 ) -> Row:
     build = build or name
     return Row(
@@ -55,7 +56,7 @@ def _digits(
         build=f'ssljax.methods.{build}:{build}',
         program=f'ssljax.programs.{program}:{program}',
         config=f'experiments/configs/digits/{config or name}.py',
-        level='mechanism',
+        level=level,
         system=system,
     )
 
@@ -124,6 +125,7 @@ ROWS = (
         'FedAvg of McMahan et al. 2017, arXiv 1602.05629',
         build='fixmatch',
         program='federation',
+        level='proof',
     ),
 )
 

@@ -3,8 +3,8 @@
     python -m experiments.train --config=experiments/configs/digits/federation.py
 
 Time: 105 s on 2 cores.
-Score: see experiments/results/digits_federation/table.md; seeds 0 and 1: 94.1 % test
-  accuracy, against 88.1 % of the labels alone (--config.args.weight=0.0).
+Score: 92.9 % test accuracy, mean of 3 seeds; 86.0 % by the labels alone
+  (--config.args.weight=0.0), 6.9 ± 4.5 points less on the same seeds.
 """
 
 from ml_collections import ConfigDict
