@@ -125,7 +125,7 @@ def k_centre(key, probs, known, truth, settings):
     del key
 
     def choose(rows):
-        start = np.flatnonzero(known[rows])
+        start = jnp.asarray(np.flatnonzero(known[rows]))
         return solvers.k_centre(probs[rows], start, settings.ask)
 
     return _asked(choose, known, truth, settings.ask)

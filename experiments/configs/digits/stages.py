@@ -40,7 +40,7 @@ def get_config():
             'distil': {
                 'method': 'distil',
                 'steps': 1000,
-                'args': {'temperature': 1.0, 'view': 'strong', 'ratio': 4.0},
+                'args': {'temperature': 1.0, 'view': 'weak', 'ratio': 4.0},
                 'network': {'channels': (8, 16)},
                 'teacher_from': 'finetune',
             },
