@@ -118,6 +118,7 @@ ROWS = (
         'core of RMT 2023, arXiv 2211.13081',
         build='adapt',
         program='stream',
+        level='proof',
     ),
     _digits(
         'federation',

@@ -2,8 +2,10 @@
 
     python -m experiments.train --config=experiments/configs/digits/stream.py
 
-Time: not measured on a quiet machine.
-Score: not run by the comparison yet.
+Time: 56 s on 2 cores.
+Score: mean of 3 seeds, 18.5 % of answers on corrupted digits wrong, each given once;
+  19.8 % if the teacher stays (--config.stream.adapt.decay=1.), 22.2 % by batch
+  statistics alone, 51.9 % unadapted. Adapted is below unadapted on all 3 corruptions.
 """
 
 from ml_collections import ConfigDict
