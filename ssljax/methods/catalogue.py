@@ -110,6 +110,7 @@ ROWS = (
         'choice of PCoreSet 2025, arXiv 2506.00910',
         build='supervised',
         program='rounds',
+        level='proof',
     ),
     # System 78 without prototypes, source replay and warm-up.
     _digits(
