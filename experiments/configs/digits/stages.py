@@ -5,9 +5,9 @@
 A network learns from all images without labels (SimCLR), then from 40 labels; a network
 of half its width learns its answers on all images.
 
-Time: 25 s of CPU.
-Score: on validation, 3 seeds, 88.8 % of the small network and 89.5 % of the fine-tuned
-  one. The small network on 40 labels alone: not run. No test score was taken.
+Time: 53 s on a busy 2-core CPU.
+Score: 89.3 % test accuracy, mean of 3 seeds; the small network on 40 labels 85.5 %,
+  3.8 ± 4.6 points less on the same seeds: not yet clear.
 """
 
 from experiments.configs.digits.common import ConfigDict, digits
