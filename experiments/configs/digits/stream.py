@@ -2,10 +2,12 @@
 
     python -m experiments.train --config=experiments/configs/digits/stream.py
 
-Time: 56 s on 2 cores.
+Time: 47 s of CPU.
 Score: mean of 3 seeds, 18.5 % of answers on corrupted digits wrong, each given once;
   19.8 % if the teacher stays (--config.stream.adapt.decay=1.), 22.2 % by batch
-  statistics alone, 51.9 % unadapted. Adapted is below unadapted on all 3 corruptions.
+  statistics alone, 51.9 % unadapted. Adapted, by statistics and unadapted: contrast
+  2.3, 4.5 and 78.3 %, noise 24.7, 30.1 and 40.8 %, affine 28.6, 31.9 and 36.5 %, in
+  this order on every seed. Clean digits: 1.3 % wrong.
 """
 
 from ml_collections import ConfigDict
