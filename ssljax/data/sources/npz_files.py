@@ -1,91 +1,18 @@
-"""Sources: rows of named fields, by number; and where they come from."""
+"""Arrays of one's own: an .npz with inputs, labels and parts."""
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import zipfile
-from collections.abc import Mapping
 
 import numpy as np
 
 from ssljax.contracts import InputError
 from ssljax.data import checks
-
-NO_LABEL = -1
-"""The label of a row that has none."""
+from ssljax.data.sources.arrays import Arrays
+from ssljax.data.sources.source import NO_LABEL
 
 _PARTS = {'train': '', 'validation': 'validation_', 'test': 'test_'}
-
-
-class Arrays:
-    """A Source held in memory: ``len(source)``, ``source[i] -> {field: array}``.
-
-    Args:
-      fields: arrays by name, all with the same first axis N.
-
-    Raises:
-      InputError: if there is no field, or the first axes differ.
-    """
-
-    def __init__(self, fields: Mapping[str, np.ndarray]):
-        self.fields = {name: np.asarray(value) for name, value in fields.items()}
-        lengths = {name: len(value) for name, value in self.fields.items()}
-        if len(set(lengths.values())) != 1:
-            raise InputError(
-                f'fields have {lengths} rows; give at least one field, and all of the '
-                'same length.'
-            )
-
-    def __len__(self) -> int:
-        return len(next(iter(self.fields.values())))
-
-    def __getitem__(self, row: int) -> dict[str, np.ndarray]:
-        return {name: value[row] for name, value in self.fields.items()}
-
-
-def content_hash(fields: Mapping[str, np.ndarray]) -> str:
-    """Returns the sha256, in hex, of names, shapes, dtypes and bytes.
-
-    The order of the names does not count; values are hashed little-endian, so the hash
-    is the same on every machine.
-    """
-    digest = hashlib.sha256()
-    for name in sorted(fields):
-        value = np.ascontiguousarray(fields[name])
-        value = value.astype(value.dtype.newbyteorder('<'), copy=False)
-        digest.update(json.dumps([name, value.shape, value.dtype.str]).encode())
-        digest.update(value.data)
-    return digest.hexdigest()
-
-
-def digits() -> Arrays:
-    """Returns scikit-learn's handwritten digits: 1797 rows, 10 classes, no download.
-
-    Returns:
-      Fields ``image`` [1797, 8, 8, 1] float32 in [0, 1] (the 17 grey levels / 16) and
-      ``label`` [1797] int32.
-
-    Raises:
-      InputError: if scikit-learn is not installed.
-
-    Source: Alpaydin & Kaynak 1998, UCI, "Optical recognition of handwritten digits"
-    (its test part, by 13 writers).
-    """
-    try:
-        from sklearn.datasets import load_digits
-    except ImportError as error:
-        raise InputError(
-            "'digits' needs scikit-learn: pip install scikit-learn"
-        ) from error
-    bunch = load_digits()
-    return Arrays(
-        {
-            'image': (bunch.images / 16).astype(np.float32)[..., None],
-            'label': bunch.target.astype(np.int32),
-        }
-    )
 
 
 def npz(path: str | os.PathLike[str]) -> tuple[Arrays, dict[str, np.ndarray]]:

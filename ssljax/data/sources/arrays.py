@@ -1,0 +1,78 @@
+"""Rows that are in memory."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from ssljax.contracts import InputError
+
+
+class Arrays:
+    """A Source held in memory: ``len(source)``, ``source[i] -> {field: array}``.
+
+    Args:
+      fields: arrays by name, all with the same first axis N.
+      classes: names of the classes, by label.
+      names: [N] what a person calls the rows; None calls them by their number.
+      fingerprint: of the source that the fields were decoded from; None is the
+        ``content_hash`` of the fields.
+
+    Raises:
+      InputError: if there is no field, or the first axes differ.
+    """
+
+    def __init__(
+        self,
+        fields: Mapping[str, np.ndarray],
+        *,
+        classes: Sequence[str] | None = None,
+        names: Sequence[str] | None = None,
+        fingerprint: str | None = None,
+    ):
+        self.fields = {name: np.asarray(value) for name, value in fields.items()}
+        self.classes = None if classes is None else tuple(classes)
+        self._names, self._fingerprint = names, fingerprint
+        lengths = {name: len(value) for name, value in self.fields.items()}
+        if len(set(lengths.values())) != 1:
+            raise InputError(
+                f'fields have {lengths} rows; give at least one field, and all of the '
+                'same length.'
+            )
+
+    @property
+    def columns(self) -> Mapping[str, np.ndarray]:
+        """All fields."""
+        return self.fields
+
+    def __len__(self) -> int:
+        return len(next(iter(self.fields.values())))
+
+    def __getitem__(self, row: int) -> dict[str, np.ndarray]:
+        return {name: value[row] for name, value in self.fields.items()}
+
+    def name(self, row: int) -> str:
+        """Returns the name of a row, or its number."""
+        return str(row) if self._names is None else self._names[row]
+
+    def fingerprint(self) -> str:
+        """Returns the fingerprint of where the fields came from, or of themselves."""
+        return self._fingerprint or content_hash(self.fields)
+
+
+def content_hash(fields: Mapping[str, np.ndarray]) -> str:
+    """Returns the sha256, in hex, of names, shapes, dtypes and bytes.
+
+    The order of the names does not count; values are hashed little-endian, so the hash
+    is the same on every machine.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(fields):
+        value = np.ascontiguousarray(fields[name])
+        value = value.astype(value.dtype.newbyteorder('<'), copy=False)
+        digest.update(json.dumps([name, value.shape, value.dtype.str]).encode())
+        digest.update(value.data)
+    return digest.hexdigest()
