@@ -12,7 +12,7 @@ from experiments.configs.digits.common import ConfigDict, digits
 
 def get_config():
     """Returns the configuration."""
-    config = digits('active', channels=(16, 32), view='strong')
+    config = digits('active', channels=(16, 32), norm='group', view='strong')
     config.labels_per_class = 1
     config.batch_size = 10
     config.steps = 500  # a round

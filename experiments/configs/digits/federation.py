@@ -19,6 +19,7 @@ def get_config():
     config = digits(
         'federation',
         channels=(16, 32),
+        norm='group',
         weight=1.0,
         threshold=0.8,
         ratio=4.0,

@@ -11,7 +11,7 @@ from experiments.configs.digits.common import digits
 
 def get_config():
     """Returns the configuration."""
-    # The network has no batch statistics: separate passes are the same mathematics.
+    # Separate passes: the paper's joint one takes half as long again and is no better.
     config = digits('fixmatch', threshold=0.95, ratio=4.0, joint=False)
     config.optimizer.lr = 4e-3  # the best of the grid
     return config

@@ -15,7 +15,7 @@ from experiments.configs.digits.common import ConfigDict, digits
 
 def get_config():
     """Returns the configuration."""
-    config = digits('stages', channels=(16, 32))
+    config = digits('stages', channels=(16, 32), norm='group')
     config.batch_size = 32
     config.networks.projector = ConfigDict(
         {'name': 'mlp', 'outputs': 32, 'hidden': (32,)}

@@ -22,7 +22,6 @@ def get_config():
     config.steps = 600  # of the source
     config.batch_size = 50  # of the source and of the stream
     config.ema = 0.0
-    config.networks.network.norm = 'batch'
     config.stream = ConfigDict(
         {
             'source': {'method': 'supervised', 'args': {'view': 'source'}},

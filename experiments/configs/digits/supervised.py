@@ -11,4 +11,4 @@ from experiments.configs.digits.common import digits
 
 def get_config():
     """Returns the configuration."""
-    return digits('supervised', view='strong')
+    return digits('supervised', norm='group', view='strong')
