@@ -12,20 +12,27 @@
 from ssljax.data import checks, sources, splits
 from ssljax.data.datasets import Dataset, load
 from ssljax.data.feeds import Feed, in_memory
+from ssljax.data.host import on_host
 from ssljax.data.overlays import overlay
+from ssljax.data.resident import choose, resident
 from ssljax.data.shares import dirichlet_shares, even_shares
 from ssljax.data.sources import Arrays
+from ssljax.data.stream import stream
 
 __all__ = [
     'Arrays',
     'Dataset',
     'Feed',
     'checks',
+    'choose',
     'dirichlet_shares',
     'even_shares',
     'in_memory',
     'load',
+    'on_host',
     'overlay',
+    'resident',
     'sources',
     'splits',
+    'stream',
 ]

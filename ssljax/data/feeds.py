@@ -1,10 +1,15 @@
-"""Feeds: ``feed(step) -> batch``, pure in the step, so that State alone restarts."""
+"""Feeds: ``feed(step) -> batch``, pure in the step, so that State alone restarts.
+
+All feeds draw the same rows for the same arguments; they differ in where the data lie.
+``in_memory`` holds arrays on the host, ``resident`` on the device, ``stream`` decodes
+ahead of the step, and ``choose`` picks one by size.
+"""
 
 from __future__ import annotations
 
 import functools
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 import numpy as np
 
@@ -47,13 +52,8 @@ def in_memory(
       InputError: if a stream or field is missing, a stream has no rows or fewer than
         its batch, a row that must have a label has none, or images are not finite.
     """
-    if seed < 0:
-        raise InputError(f'seed is {seed}; give an integer of at least 0.')
-    pools = {name: _pool(source, rows, name, stream) for name, stream in needs.items()}
-    sizes = {name: round(batch_size * stream.ratio) for name, stream in needs.items()}
-    for name, pool in pools.items():
-        checks.batch(name, sizes[name], len(pool))
-    draws = {name: _draw(name, pool, sizes[name], seed) for name, pool in pools.items()}
+    found = pools(source, rows, needs, source.fields)
+    draws = draws_of(found, needs, batch_size=batch_size, seed=seed)
 
     def feed(step: int) -> dict[str, dict[str, np.ndarray]]:
         batch = {}
@@ -68,18 +68,49 @@ def in_memory(
     return feed
 
 
-def _pool(source: Arrays, rows: Mapping, name: str, stream: Stream) -> np.ndarray:
-    """[n] int32, the rows of a stream, after all checks on them."""
-    checks.known('a stream of needs', name, rows)
-    pool = np.asarray(rows[name])
-    checks.rows(f'rows[{name!r}]', pool, len(source))
-    for field in stream.fields:
-        checks.known(f'a field of needs[{name!r}]', field, source.fields)
-    if 'label' in stream.fields:
-        checks.labels(f'label of rows[{name!r}]', source.fields['label'][pool])
-    if 'image' in stream.fields:
-        checks.images('image', source.fields['image'])
-    return pool.astype(np.int32)
+def pools(
+    source, rows: Mapping, needs: Mapping[str, Stream], fields: Iterable[str]
+) -> dict[str, np.ndarray]:
+    """Returns the rows [n] int32 of each stream, after all checks on them.
+
+    Args:
+      source: any Source; what its columns hold is checked for all rows at once.
+      rows: row numbers by stream name.
+      needs: ``Method.needs``.
+      fields: names that an example of the source has.
+    """
+    found = {}
+    for name, stream in needs.items():
+        checks.known('a stream of needs', name, rows)
+        pool = np.asarray(rows[name])
+        checks.rows(f'rows[{name!r}]', pool, len(source))
+        for field in stream.fields:
+            checks.known(f'a field of needs[{name!r}]', field, fields)
+        wanted = set(stream.fields) & set(source.columns)
+        if 'label' in wanted:
+            checks.labels(f'label of rows[{name!r}]', source.columns['label'][pool])
+        if 'image' in wanted:
+            checks.images('image', source.columns['image'])
+        found[name] = pool.astype(np.int32)
+    return found
+
+
+def draws_of(
+    pools: Mapping[str, np.ndarray],
+    needs: Mapping[str, Stream],
+    *,
+    batch_size: int,
+    seed: int,
+) -> dict[str, Callable[[int], np.ndarray]]:
+    """Returns ``step -> [size] int32`` by stream: the rows of a step, shuffled."""
+    if seed < 0:
+        raise InputError(f'seed is {seed}; give an integer of at least 0.')
+    draws = {}
+    for name, pool in pools.items():
+        size = round(batch_size * needs[name].ratio)
+        checks.batch(name, size, len(pool))
+        draws[name] = _draw(name, pool, size, seed)
+    return draws
 
 
 def _draw(

@@ -129,8 +129,11 @@ def loop(
     events: Any = contextlib.nullcontext()
     if cadence.tensorboard:
         events = writers.tensorboard(unit.folder / 'tensorboard', step)
+    feed: Any = contextlib.nullcontext()
+    if hasattr(unit.feed, 'close'):  # its threads and processes
+        feed = contextlib.closing(unit.feed)
     bar = Progress(unit.name, info, unit.last, show=cadence.progress)
-    with events as add_events, bar, _interruptions() as caught:
+    with events as add_events, bar, feed, _interruptions() as caught:
         while step < unit.last:
             batch = unit.feed(step)
             state, watch, scalars = advance(state, watch, batch)
@@ -273,8 +276,12 @@ def _due(every: int, step: int, unit: Unit) -> bool:
 
 
 def _images(batch: Any) -> int:
-    """Rows of all streams of a batch."""
-    return sum(np.shape(jax.tree.leaves(stream)[0])[0] for stream in batch.values())
+    """Rows of all streams of a batch; what is resident beside them does not count."""
+    return sum(
+        np.shape(jax.tree.leaves(stream)[0])[0]
+        for name, stream in batch.items()
+        if name != 'resident'
+    )
 
 
 @contextlib.contextmanager

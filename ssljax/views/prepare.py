@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import jax
 
 from ssljax.contracts import Array, Example, InputError, Stream, View
+from ssljax.views.images import as_float
 
 
 def identity(key: Array, example: Example) -> Example:
@@ -34,6 +35,12 @@ def prepare(needs: Mapping[str, Stream], views: Mapping[str, View]) -> Callable:
     draws of ``views['weak']``. Each row has its own key; the same key, stream and view
     give the same view, whatever else is in the batch.
 
+    A view of an image in bytes ends as float32 in [0, 1], whatever its last operation
+    left: networks see floats only.
+
+    A batch of ``data.resident`` has row numbers in its streams and the rows of all in
+    ``raw['resident']``: they are gathered here.
+
     Args:
       needs: streams by name, as in ``Method.needs``.
       views: view functions by name, for one example each.
@@ -58,16 +65,46 @@ def prepare(needs: Mapping[str, Stream], views: Mapping[str, View]) -> Callable:
                     f'The batch has streams {sorted(raw)}; the method needs {name!r}.'
                 )
             example = raw[name]
+            if 'resident' in raw:
+                example = {**_gathered(stream, example['index'], raw), **example}
             fields = {k: v for k, v in example.items() if k != 'index'}
             rows = example['index'].shape[0]
             batch[name] = dict(example)
             for view in stream.views:
                 tag = zlib.crc32(f'{name}/{view}'.encode())
                 keys = jax.random.split(jax.random.fold_in(key, tag), rows)
-                batch[name][view] = jax.vmap(views[_kind(view)])(keys, fields)
+                batch[name][view] = _seen(views[_kind(view)], keys, fields)
         return batch
 
     return run
+
+
+def plain(view: View = identity) -> Callable[[Example], Example]:
+    """Returns ``see(batch) -> batch``: how examples are scored and answered.
+
+    Args:
+      view: what is not random of the training views, such as ``normalize``.
+
+    Returns:
+      A function of a batch of examples [B, ...]; images in bytes become floats.
+    """
+
+    def see(batch):
+        rows = jax.tree.leaves(batch)[0].shape[0]
+        return _seen(view, jax.random.split(jax.random.key(0), rows), batch)
+
+    return see
+
+
+def _seen(view: View, keys: Array, batch: Example) -> Example:
+    seen = jax.vmap(view)(keys, batch)
+    if 'image' in seen:
+        seen = {**seen, 'image': as_float(seen['image'])}
+    return seen
+
+
+def _gathered(stream: Stream, index: Array, raw: Mapping) -> Example:
+    return {field: raw['resident'][field][index] for field in stream.fields}
 
 
 def _kind(view: str) -> str:
