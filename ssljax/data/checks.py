@@ -93,19 +93,25 @@ def images(name: str, values: np.ndarray) -> None:
     """
     if not np.issubdtype(values.dtype, np.floating) or not values.size:
         return
-    # min and max are NaN if any value is: no copy of the array in the usual case.
-    low, high = values.min(), values.max()
-    if not np.isfinite([low, high]).all():
-        finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
-        raise InputError(
-            f'{name}[{np.argmin(finite)}] holds NaN or inf; mend or drop the '
-            f'{np.sum(~finite)} rows that do.'
-        )
+    high = finite(name, values)
     if high > 2 and np.array_equal(values, np.trunc(values)):
         raise InputError(
             f'{name} is {values.dtype} but holds whole numbers up to {high:g}; give it '
             'as uint8, or divide it by 255.'
         )
+
+
+def finite(name: str, values: np.ndarray) -> float:
+    """Refuses floats [N, ...] that hold NaN or inf; returns the largest."""
+    # min and max are NaN if any value is: no copy of the array in the usual case.
+    low, high = values.min(), values.max()
+    if not np.isfinite([low, high]).all():
+        whole = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+        raise InputError(
+            f'{name}[{np.argmin(whole)}] holds NaN or inf; mend or drop the '
+            f'{np.sum(~whole)} rows that do.'
+        )
+    return float(high)
 
 
 def same_kind(parts: Mapping[str, np.ndarray]) -> None:

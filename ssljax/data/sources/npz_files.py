@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -18,24 +19,30 @@ _PARTS = {'train': '', 'validation': 'validation_', 'test': 'test_'}
 def npz(path: str | os.PathLike[str]) -> tuple[Arrays, dict[str, np.ndarray]]:
     """Reads an .npz file of one's own into one Source with stable row numbers.
 
-    The file holds ``image`` and ``label``, and where wanted ``unlabelled_image``,
-    ``validation_image`` with ``validation_label``, ``test_image`` with ``test_label``.
+    The file holds an input, named ``image``, ``wave``, ``series``, ``tokens`` or as one
+    likes, and ``label``; and where wanted ``unlabelled_<input>``,
+    ``validation_<input>`` with ``validation_label``, ``test_<input>`` with
+    ``test_label``. The input's name is found from the file: it is the one array beside
+    ``label`` that stands for no part.
+
     Images are [N, H, W] or [N, H, W, channels], uint8 in 0..255 or floats ready to be
-    fed; labels are integers [N]. Pickled arrays are refused.
+    fed; other inputs are [N, ...], finite floats or integers; labels are integers [N].
+    Pickled arrays are refused.
 
     Args:
       path: of the file.
 
     Returns:
-      The Source, ``image`` [N, H, W, channels] float32 (uint8 is divided by 255) and
-      ``label`` [N] int32, -1 where there is none; and the rows of each part that the
-      file has: 'train', 'validation', 'test', 'unlabelled'.
+      The Source, the input (``image`` [N, H, W, channels] float32, uint8 divided by
+      255; others [N, ...] float32 or int32) and ``label`` [N] int32, -1 where there is
+      none; and the rows of each part that the file has: 'train', 'validation', 'test',
+      'unlabelled'.
 
     Raises:
       InputError: if the file can't be read or ``checks`` finds something wrong.
     """
-    arrays = _read(path)
-    kinds = {key: value for key, value in arrays.items() if key.endswith('image')}
+    field, arrays = _read(path)
+    kinds = {key: value for key, value in arrays.items() if key.endswith(field)}
     checks.same_kind(kinds)
     checks.labels('label', arrays['label'])
     checks.class_numbers('label', arrays['label'])
@@ -43,27 +50,27 @@ def npz(path: str | os.PathLike[str]) -> tuple[Arrays, dict[str, np.ndarray]]:
 
     chunks, rows, start = [], {}, 0
     for part, prefix in (*_PARTS.items(), ('unlabelled', 'unlabelled_')):
-        key = prefix + 'image'
+        key = prefix + field
         if key not in arrays:
             continue
-        image = _image(key, arrays[key])
-        label = arrays.get(prefix + 'label', np.full(len(image), NO_LABEL))
+        value = (_image if field == 'image' else _other)(key, arrays[key])
+        label = arrays.get(prefix + 'label', np.full(len(value), NO_LABEL))
         if part in _PARTS:
             checks.labels(prefix + 'label', label, num_classes)
-        if len(label) != len(image):
+        if len(label) != len(value):
             raise InputError(
-                f'{key} has {len(image)} rows and {prefix}label {len(label)}; give one '
-                'label an image.'
+                f'{key} has {len(value)} rows and {prefix}label {len(label)}; give one '
+                'label a row.'
             )
-        rows[part] = np.arange(start, start + len(image), dtype=np.int32)
-        chunks.append((image, label.astype(np.int32)))
-        start += len(image)
-    image, label = map(np.concatenate, zip(*chunks, strict=True))
-    return Arrays({'image': image, 'label': label}), rows
+        rows[part] = np.arange(start, start + len(value), dtype=np.int32)
+        chunks.append((value, label.astype(np.int32)))
+        start += len(value)
+    values, labels = map(np.concatenate, zip(*chunks, strict=True))
+    return Arrays({field: values, 'label': labels}), rows
 
 
-def _read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
-    """The arrays of the file, with the keys that belong together and no others."""
+def _read(path: str | os.PathLike[str]) -> tuple[str, dict[str, np.ndarray]]:
+    """The input's name, and the arrays that belong together and no others."""
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
@@ -71,23 +78,37 @@ def _read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
         raise InputError(
             f'{os.fspath(path)} is no readable .npz of plain arrays: {error}'
         ) from error
-    labelled = {
-        prefix + key for prefix in _PARTS.values() for key in ('image', 'label')
-    }
+    field = _field(os.fspath(path), arrays)
+    labelled = {prefix + key for prefix in _PARTS.values() for key in (field, 'label')}
     for key in arrays:
         # A misspelt 'unlabeled_image' would otherwise be left out without a word.
         checks.known(
-            f'a key of {os.fspath(path)}', key, labelled | {'unlabelled_image'}
+            f'a key of {os.fspath(path)}', key, labelled | {f'unlabelled_{field}'}
         )
     for prefix in _PARTS.values():
-        pair = {prefix + 'image', prefix + 'label'}
+        pair = {prefix + field, prefix + 'label'}
         missing = pair - arrays.keys()
         if missing and (prefix == '' or len(missing) == 1):
             raise InputError(
                 f'{os.fspath(path)} lacks {", ".join(sorted(missing))}; save it beside '
                 'the others.'
             )
-    return arrays
+    return field, arrays
+
+
+def _field(path: str, arrays: Mapping[str, np.ndarray]) -> str:
+    """The name of the input."""
+    parts = ('validation_', 'test_', 'unlabelled_')
+    found = [key for key in arrays if key != 'label' and not key.startswith(parts)]
+    if 'image' in found or not found:
+        return 'image'
+    # 'unlabeled_wave' is no input, but a misspelt part of 'wave'.
+    own = [key for key in found if not any(key.endswith(f'_{x}') for x in found)]
+    if len(own) > 1:
+        raise InputError(
+            f'{path} has the inputs {", ".join(own)}; save one of them beside label.'
+        )
+    return own[0]
 
 
 def _image(name: str, values: np.ndarray) -> np.ndarray:
@@ -108,3 +129,21 @@ def _image(name: str, values: np.ndarray) -> np.ndarray:
         )
     checks.images(name, values)
     return values.astype(np.float32)
+
+
+def _other(name: str, values: np.ndarray) -> np.ndarray:
+    """[N, ...] float32 or int32."""
+    if values.ndim < 2 or not values.size:
+        raise InputError(
+            f'{name} has shape {values.shape}; give [N, ...], none of them 0, or leave '
+            'it out.'
+        )
+    if np.issubdtype(values.dtype, np.floating):
+        checks.finite(name, values)
+        return values.astype(np.float32)
+    if not np.issubdtype(values.dtype, np.integer):
+        raise InputError(f'{name} is {values.dtype}; give floats or integers.')
+    info = np.iinfo(np.int32)
+    if values.min() < info.min or values.max() > info.max:
+        raise InputError(f'{name} holds integers beyond 32 bits; give smaller ones.')
+    return values.astype(np.int32)
