@@ -96,7 +96,8 @@ def _wav(path: Path) -> tuple[int, np.ndarray]:
         wave = (wave.astype(np.float32) - 128) / 128
     elif wave.dtype.kind == 'i':
         wave = wave.astype(np.float32) / -float(np.iinfo(wave.dtype).min)
-    return rate, wave.reshape(len(wave), -1).astype(np.float32, copy=False)
+    wave = wave if wave.ndim == 2 else wave[:, None]
+    return rate, wave.astype(np.float32, copy=False)
 
 
 def _soundfile(path: Path) -> tuple[int, np.ndarray]:

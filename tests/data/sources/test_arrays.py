@@ -90,3 +90,52 @@ def test_npz_that_cannot_be_read(tmp_path):
     np.savez(tmp_path / 'pickle.npz', image=np.array([{}]), label=[0])
     with pytest.raises(InputError, match='allow_pickle'):
         sources.npz(tmp_path / 'pickle.npz')
+
+
+def test_arrays_know_names_classes_and_where_they_come_from():
+    label = np.zeros(2, np.int32)
+    plain = sources.Arrays({'label': label})
+    assert plain.name(1) == '1' and plain.classes is None
+    assert plain.columns['label'] is label
+    assert plain.fingerprint() == sources.content_hash({'label': label})
+    named = sources.Arrays(
+        {'label': label}, classes=['a'], names=['x.png', 'y.png'], fingerprint='f'
+    )
+    assert (named.name(1), named.classes, named.fingerprint()) == ('y.png', ('a',), 'f')
+
+
+@pytest.mark.parametrize(
+    ('field', 'value', 'dtype'),
+    [
+        ('wave', np.zeros((2, 9)), np.float32),
+        ('series', np.zeros((2, 9, 3), np.float32), np.float32),
+        ('tokens', np.zeros((2, 9), np.int64), np.int32),
+    ],
+)
+def test_npz_of_another_input(tmp_path, field, value, dtype):
+    parts = {field: value, f'unlabelled_{field}': value, 'label': [0, 1]}
+    np.savez(tmp_path / 'a.npz', **parts)
+    source, rows = sources.npz(tmp_path / 'a.npz')
+    assert source.fields[field].shape == (4, *value.shape[1:])
+    assert source.fields[field].dtype == dtype
+    assert rows['unlabelled'].tolist() == [2, 3]
+
+
+@pytest.mark.parametrize(
+    ('parts', 'message'),
+    [
+        ({'wave': np.zeros((2, 9)), 'series': np.zeros((2, 9))}, 'inputs wave, series'),
+        (
+            {'wave': np.zeros((2, 9)), 'unlabeled_wave': np.zeros((2, 9))},
+            "mean 'unlabelled_wave'",
+        ),
+        ({'wave': np.full((2, 9), np.nan)}, r'wave\[0\] holds NaN'),
+        ({'wave': np.zeros(2)}, r'wave has shape \(2,\)'),
+        ({'wave': np.array([['a'], ['b']])}, 'wave is <U1'),
+        ({'tokens': np.full((2, 9), 2**31)}, 'tokens holds integers beyond'),
+    ],
+)
+def test_npz_of_inputs_that_can_not_be_used(tmp_path, parts, message):
+    np.savez(tmp_path / 'a.npz', label=[0, 1], **parts)
+    with pytest.raises(InputError, match=message):
+        sources.npz(tmp_path / 'a.npz')
