@@ -10,13 +10,14 @@
 """
 
 from ssljax.data import checks, sources, splits
+from ssljax.data.batches import collate
 from ssljax.data.datasets import Dataset, load
 from ssljax.data.feeds import Feed, in_memory
 from ssljax.data.host import on_host
 from ssljax.data.overlays import overlay
 from ssljax.data.resident import choose, resident
 from ssljax.data.shares import dirichlet_shares, even_shares
-from ssljax.data.sources import Arrays
+from ssljax.data.sources import Arrays, join
 from ssljax.data.stream import stream
 
 __all__ = [
@@ -25,9 +26,11 @@ __all__ = [
     'Feed',
     'checks',
     'choose',
+    'collate',
     'dirichlet_shares',
     'even_shares',
     'in_memory',
+    'join',
     'load',
     'on_host',
     'overlay',

@@ -70,8 +70,8 @@ def choose(
 ) -> Callable[[int], dict[str, dict[str, Any]]]:
     """Returns the feed that suits the source, or the one that is said.
 
-    Arrays whose needed fields have at most ``limit`` bytes become ``resident``, larger
-    ones stay ``in_memory``; any other source is a ``stream``. All give the same batches
+    Arrays whose needed fields have at most ``limit`` bytes become ``resident`` on an
+    accelerator and stay ``in_memory`` otherwise; any other source is a ``stream``. All give the same batches
     after ``views.prepare``.
 
     Args:
@@ -94,7 +94,9 @@ def choose(
         if arrays:
             fields = {field for one in needs.values() for field in one.fields}
             held = [source.columns[f].nbytes for f in fields if f in source.columns]
-            kind = 'resident' if sum(held) <= limit else 'in_memory'
+            # A CPU's own memory is the host's: nothing would be saved there.
+            away = jax.default_backend() != 'cpu'
+            kind = 'resident' if away and sum(held) <= limit else 'in_memory'
     make: dict[str, Callable] = {'resident': resident, 'in_memory': feeds.in_memory}
     if kind == 'stream':
         return stream(

@@ -44,7 +44,7 @@ def _digits(
     system: int | None = None,
     *,
     build: str | None = None,
-    program: str = 'single',
+    program: str = 'single:program',
     config: str | None = None,
     level: str = 'mechanism',
 ) -> Row:
@@ -54,7 +54,7 @@ def _digits(
         title=title,
         source=source,
         build=f'ssljax.methods.{build}:{build}',
-        program=f'ssljax.programs.{program}:{program}',
+        program=f'ssljax.programs.{program}',
         config=f'experiments/configs/digits/{config or name}.py',
         level=level,
         system=system,
@@ -79,14 +79,14 @@ ROWS = (
         'simclr',
         'SimCLR',
         'Chen et al. 2020, arXiv 2002.05709',
-        program='stages',
+        program='stages:stages',
         config='stages',
     ),
     _digits(
         'distil',
         'Distillation',
         'Hinton et al. 2015, arXiv 1503.02531',
-        program='stages',
+        program='stages:stages',
         config='stages',
     ),
     _digits(
@@ -94,7 +94,7 @@ ROWS = (
         'Pretrain, fine-tune, distil',
         'core of SimCLRv2 2020, arXiv 2006.10029',
         build='distil',
-        program='stages',
+        program='stages:stages',
     ),
     # One of the policies of system 12.
     _digits(
@@ -102,14 +102,14 @@ ROWS = (
         'Self-training in rounds',
         'Lee 2013, with new weights each round',
         build='supervised',
-        program='rounds',
+        program='rounds:rounds',
     ),
     _digits(
         'active',
         'Active learning by k-centre',
         'choice of PCoreSet 2025, arXiv 2506.00910',
         build='supervised',
-        program='rounds',
+        program='rounds:rounds',
         level='proof',
     ),
     # System 78 without prototypes, source replay and warm-up.
@@ -118,7 +118,7 @@ ROWS = (
         'Mean teacher at test time',
         'core of RMT 2023, arXiv 2211.13081',
         build='adapt',
-        program='stream',
+        program='stream:stream',
         level='proof',
     ),
     _digits(
@@ -126,7 +126,7 @@ ROWS = (
         'FixMatch at clients',
         'FedAvg of McMahan et al. 2017, arXiv 1602.05629',
         build='fixmatch',
-        program='federation',
+        program='federation:federation',
         level='proof',
     ),
 )

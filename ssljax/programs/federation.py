@@ -34,10 +34,13 @@ def federation(run: Run, job: Job) -> dict[str, Any]:
     method = methods.federated(
         local, clients=config.clients, local_steps=config.local_steps, weights=sizes
     )
+    key = run.key('main')
     state = run.fit(
         'main',
         method,
-        joined([feed_for(job, local, rows=share) for share in shares]),
+        joined(
+            [feed_for(job, local, key, rows=share, opened=True) for share in shares]
+        ),
         job.config.steps,
         evaluate=scorer(job, 'validation'),
     )
@@ -57,7 +60,7 @@ def client_rows(job: Job, local: Method) -> list[dict[str, np.ndarray]]:
     few = even_shares(rows['labelled'], config.clients, seed=job.config.seed)
     many = dirichlet_shares(
         hidden,
-        job.data.source.fields['label'][hidden],
+        job.data.source.columns['label'][hidden],
         config.clients,
         config.alpha,
         seed=job.config.seed,

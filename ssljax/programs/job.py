@@ -6,17 +6,30 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+import jax
 import numpy as np
 
-from ssljax.contracts import InputError, Method, State, Task, Variables, View
-from ssljax.data import Dataset, in_memory
+from ssljax.contracts import (
+    Array,
+    Example,
+    InputError,
+    Method,
+    State,
+    Task,
+    Variables,
+    View,
+    inputs_of,
+)
+from ssljax.data import Arrays, Dataset, choose, on_host
 from ssljax.train import evaluator
+from ssljax.views import plain, prepare
 
 
 class Job(NamedTuple):
     """A configured experiment, ready for any Program: ``program(run, job) -> results``.
 
-    ``method`` returns Methods on raw batches, their views drawn inside the step.
+    ``method`` returns Methods for the batches of ``feed_for``: on raw ones, their views
+    drawn inside the step, or with ``host_views`` on those that have them.
     """
 
     config: Any  # the ConfigDict that everything below was built from
@@ -25,6 +38,9 @@ class Job(NamedTuple):
     method: Callable[..., Method]
     # (name=config.method, *, steps=config.steps, network={}, **arguments) -> Method
     views: Mapping[str, View] = MappingProxyType({})  # by name, those of config.views
+    see: Callable[[Example], Example] = plain()  # what is scored or answered
+    feeding: Mapping[str, Any] = MappingProxyType({})  # arguments of data.choose
+    host_views: bool = False  # drawn by the CPU ahead of the step
 
 
 def rows_of(stream: str, rows: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -33,23 +49,45 @@ def rows_of(stream: str, rows: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def feed_for(
-    job: Job, method: Method, *, rows: Mapping[str, np.ndarray] | None = None
+    job: Job,
+    method: Method,
+    key: Array,
+    *,
+    rows: Mapping[str, np.ndarray] | None = None,
+    opened: bool = False,
 ) -> Callable[[int], Any]:
     """Returns the feed of the streams that a method needs.
 
     Args:
       job: whose data, batch size and seed are used.
       method: ``needs`` says which streams, fields and ratios.
+      key: that its fit starts from, ``run.key(name)``; for views on the host.
       rows: replaces ``job.data.rows``: other labelled sets, shares of a client.
+      opened: whether the program looks into the batches, so that they hold the fields
+        themselves and no views.
+
+    Raises:
+      InputError: as ``data.choose``; if an opened feed is to have its views on the
+        host.
     """
     rows = {**job.data.rows, **(rows or {})}
-    return in_memory(
+    feeding = dict(job.feeding)
+    if opened:
+        if job.host_views:
+            raise InputError(
+                "feed.views is 'host', but this program looks into its raw batches; "
+                "give 'step'."
+            )
+        feeding['kind'] = 'in_memory' if isinstance(job.data.source, Arrays) else 'auto'
+    feed = choose(
         job.data.source,
         {stream: rows_of(stream, rows) for stream in method.needs},
         method.needs,
         batch_size=job.config.batch_size,
         seed=job.config.seed,
+        **feeding,
     )
+    return on_host(feed, prepare(method.needs, job.views), key) if job.host_views else feed
 
 
 def scorer(job: Job, part: str) -> Callable[[Method, State], dict[str, float]]:
@@ -67,6 +105,7 @@ def scorer(job: Job, part: str) -> Callable[[Method, State], dict[str, float]]:
         job.data.source,
         job.data.rows[part],
         batch_size=job.config.eval_batch_size,
+        see=job.see,
     )
 
     def scores(method: Method, state: State) -> dict[str, float]:
@@ -79,6 +118,38 @@ def scorer(job: Job, part: str) -> Callable[[Method, State], dict[str, float]]:
         return found
 
     return scores
+
+
+def answering(job: Job, method: Method) -> Callable[[State, Any], Any]:
+    """Returns ``(state, inputs) -> prediction [n, ...]``, by the shipped weights.
+
+    Inputs are raw, ``{field: [n, ...]}`` or the array of an only field, and seen as
+    ``job.see`` has it. They are answered ``eval_batch_size`` rows at a time, the last
+    of them filled up, so that one shape is compiled; the prediction is of numpy arrays.
+    """
+    fields = job.task.inputs
+
+    @jax.jit
+    def answer(state, example):
+        outputs = method.predict(state, inputs_of(job.task, job.see(example)))
+        return job.task.decode(outputs)
+
+    def predict(state: State, inputs: Any) -> Any:
+        if not isinstance(inputs, Mapping):
+            inputs = dict.fromkeys(fields, inputs)
+        inputs = {name: np.asarray(inputs[name]) for name in fields}
+        count = len(inputs[fields[0]])
+        size = min(job.config.eval_batch_size, count)
+        parts = []
+        for first in range(0, count, size):
+            some = jax.tree.map(
+                lambda x, at=first: np.resize(x[at : at + size], (size, *x.shape[1:])),
+                inputs,
+            )
+            parts.append(jax.device_get(answer(state, some)))
+        return jax.tree.map(lambda *x: np.concatenate(x)[:count], *parts)
+
+    return predict
 
 
 def variables_of(state: State, who: str) -> Variables:

@@ -7,7 +7,6 @@ true labels. Only the choice differs.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -15,10 +14,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from ssljax import solvers, targets
-from ssljax.contracts import Array, Evidence, InputError, Method, State, inputs_of
-from ssljax.data import checks, overlay
+from ssljax.contracts import Evidence, InputError
+from ssljax.data import checks, collate, overlay
 from ssljax.data.sources import NO_LABEL, Arrays
-from ssljax.programs.job import Job, feed_for, scorer
+from ssljax.programs.job import Job, answering, feed_for, scorer
 from ssljax.programs.run import Run
 
 
@@ -46,8 +45,9 @@ def rounds(run: Run, job: Job) -> dict[str, Any]:
     validation, test = scorer(job, 'validation'), scorer(job, 'test')
     method = job.method()
     pool = job.data.rows['unlabelled']
-    answers = sweeper(job, method, pool)
-    truth = job.data.source.fields['label'][pool]
+    answer = answering(job, method)
+    examples = collate(job.data.source, pool, job.task.inputs)
+    truth = job.data.source.columns['label'][pool]
     known = np.isin(pool, job.data.rows['labelled'])
     label = np.where(known, truth, NO_LABEL)
 
@@ -61,7 +61,9 @@ def rounds(run: Run, job: Job) -> dict[str, Any]:
         state = run.fit(
             name,
             method,
-            feed_for(_over(job, source), method, rows={'labelled': taught}),
+            feed_for(
+                _over(job, source), method, run.key(name), rows={'labelled': taught}
+            ),
             job.config.steps,
             evaluate=validation,
         )
@@ -72,7 +74,8 @@ def rounds(run: Run, job: Job) -> dict[str, Any]:
         found[f'rows/{r}'] = len(taught)
         found[f'label_accuracy/{r}'] = float(np.mean((label == truth)[checked]))
         if not last:
-            probs = run.once(f'sweep{r}', functools.partial(answers, state))
+            # Rows as they are, without a view: its noise would leak into the choice.
+            probs = run.once(f'sweep{r}', functools.partial(answer, state, examples))
             key = run.key(f'choice{r}')
             known, label = POLICIES[config.policy](key, probs, known, truth, config)
     return {
@@ -83,30 +86,6 @@ def rounds(run: Run, job: Job) -> dict[str, Any]:
         'labels': int(known.sum()),
         'wall_seconds': seconds,
     }
-
-
-def sweeper(job: Job, method: Method, rows: np.ndarray) -> Callable[[State], Array]:
-    """Returns ``(state) -> [N, ...]``, the predictions of shipped weights on rows [N].
-
-    Rows are answered as they are, without a view; noise would leak into the choice.
-    """
-    size = min(job.config.eval_batch_size, len(rows))
-
-    @jax.jit
-    def answer(state, example):
-        outputs = method.predict(state, inputs_of(job.task, example))
-        return job.task.decode(outputs)
-
-    def sweep(state):
-        parts = []
-        for first in range(0, len(rows), size):
-            # Filled up to one shape, which compiles once.
-            some = np.resize(rows[first : first + size], size)
-            example = {f: job.data.source.fields[f][some] for f in job.task.inputs}
-            parts.append(jax.device_get(answer(state, example)))
-        return np.concatenate(parts)[: len(rows)]
-
-    return sweep
 
 
 def confident(key, probs, known, truth, settings):

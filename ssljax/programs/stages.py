@@ -46,7 +46,7 @@ def stages(run: Run, job: Job) -> dict[str, Any]:
         state = run.fit(
             name,
             method,
-            feed_for(job, method),
+            feed_for(job, method, run.key(name)),
             stage.steps,
             given=_given(name, stage, weights),
             evaluate=validation if answers else None,

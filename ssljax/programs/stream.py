@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ssljax.contracts import Array, Method, PyTree, State, Stream, inputs_of
-from ssljax.data import Feed, checks
+from ssljax.data import Feed, checks, collate
 from ssljax.programs.job import Job, feed_for, scorer, variables_of
 from ssljax.programs.run import Run
 from ssljax.views import prepare
@@ -44,7 +44,7 @@ def stream(run: Run, job: Job) -> dict[str, Any]:
     trained = run.fit(
         'source',
         source,
-        feed_for(job, source),
+        feed_for(job, source, run.key('source')),
         job.config.steps,
         evaluate=scorer(job, 'validation'),
     )
@@ -54,7 +54,9 @@ def stream(run: Run, job: Job) -> dict[str, Any]:
     rows = job.data.rows[config.part]
     steps = max(1, config.passes * len(rows) // job.config.batch_size)
     adapt = remembering(job.method(steps=steps, **config.adapt), steps)
-    feed = feed_for(job, adapt, rows={'unlabelled': rows})
+    feed = feed_for(
+        job, adapt, run.key('adapted'), rows={'unlabelled': rows}, opened=True
+    )
     given = {'student': variables_of(trained, source.ship)}
     baselines = fixed(job, {'unadapted': source, 'statistics': adapt}, steps)
     for name in config.corruptions:
@@ -150,7 +152,7 @@ def error(job: Job, feed: Feed, answers: PyTree) -> float:
     """Returns the share of wrong answers [steps, B, ...] on the rows of a feed."""
     steps = len(jax.tree.leaves(answers)[0])
     index = np.concatenate([feed(i)['unlabelled']['index'] for i in range(steps)])
-    example = {name: job.data.source.fields[name][index] for name in job.task.example}
+    example = collate(job.data.source, index, job.task.example)
     flat = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), answers)
     accuracy = job.task.metrics['accuracy']
     right = jax.device_get(accuracy.rows(flat, example))

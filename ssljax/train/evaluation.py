@@ -9,11 +9,16 @@ from typing import Any
 import jax
 import numpy as np
 
-from ssljax.contracts import InputError, State, Task, inputs_of
+from ssljax.contracts import Example, InputError, State, Task, inputs_of
 
 
 def evaluator(
-    task: Task, source: Any, rows: np.ndarray, *, batch_size: int = 256
+    task: Task,
+    source: Any,
+    rows: np.ndarray,
+    *,
+    batch_size: int = 256,
+    see: Callable[[Example], Example] = lambda batch: batch,
 ) -> Callable[[Callable, State], dict[str, float]]:
     """Returns ``evaluate(answer, state) -> {metric: float}`` over rows of a source.
 
@@ -32,6 +37,7 @@ def evaluator(
       rows: [n] int, row numbers of the source; each counts once.
       batch_size: rows answered at a time; the last batch is filled up, and what fills
         it never counts.
+      see: how a batch of examples is seen, such as ``views.plain(normalize(...))``.
 
     Raises:
       InputError: if there are no rows or a field is missing or a row has no label.
@@ -60,6 +66,7 @@ def evaluator(
 
     @functools.partial(jax.jit, static_argnums=0)
     def scored(answer, state, batch):
+        batch = see(batch)
         prediction = task.decode(answer(state, inputs_of(task, batch)))
         return {name: m.rows(prediction, batch) for name, m in task.metrics.items()}
 

@@ -3,7 +3,7 @@
 from ssljax.views.geometry import affine, shift
 from ssljax.views.images import as_float, normalize, to_float
 from ssljax.views.intensity import cutout, jitter, noise
-from ssljax.views.prepare import compose, identity, prepare
+from ssljax.views.prepare import compose, identity, plain, prepare
 
 __all__ = [
     'affine',
@@ -14,6 +14,7 @@ __all__ = [
     'jitter',
     'noise',
     'normalize',
+    'plain',
     'prepare',
     'shift',
     'to_float',

@@ -57,7 +57,7 @@ class Lazy:
         return self.source[row]
 
 
-def test_the_feed_is_chosen_by_bytes_or_said(source):
+def test_the_feed_is_chosen_by_bytes_or_said(source, monkeypatch):
     bytes_needed = source.fields['image'].nbytes + source.fields['label'].nbytes
 
     def kind(given=source, **kwargs):
@@ -66,6 +66,8 @@ def test_the_feed_is_chosen_by_bytes_or_said(source):
             return 'stream'
         return 'resident' if 'resident' in feed(0) else 'in_memory'
 
+    assert kind(limit=bytes_needed) == 'in_memory'  # the CPU's memory is the host's
+    monkeypatch.setattr(jax, 'default_backend', lambda: 'gpu')
     assert kind(limit=bytes_needed) == 'resident'
     assert kind(limit=bytes_needed - 1) == 'in_memory'
     assert kind(limit=0, kind='resident') == 'resident'

@@ -41,10 +41,15 @@ def test_rows_lie_at_one_client_and_labels_are_dealt_evenly(job):
     assert np.abs(counts[0] - counts[1]).max() > 5  # alpha is small
 
 
+def fed(job, local, share):
+    key = jax.random.key(0)
+    return program.feed_for(job, local, key, rows=share, opened=True)
+
+
 def test_each_client_is_fed_its_own_rows_at_its_own_place(job):
     local = job.method()
     shares = program.client_rows(job, local)
-    feeds = [program.feed_for(job, local, rows=share) for share in shares]
+    feeds = [fed(job, local, share) for share in shares]
     batch = program.joined(feeds)(4)
     for stream, size in (('labelled', 3), ('unlabelled', 6)):
         index = batch[stream]['index'].reshape(2, size)
@@ -96,10 +101,7 @@ def test_what_crosses_between_clients_is_weights_alone(job):
     """A client's gradient sees its own rows: other rows do not change its step."""
     local = job.method()
     method = program.methods.federated(local, clients=2, local_steps=9)
-    feeds = [
-        program.feed_for(job, local, rows=share)
-        for share in program.client_rows(job, local)
-    ]
+    feeds = [fed(job, local, share) for share in program.client_rows(job, local)]
     batch = program.joined(feeds)(0)
     other = jax.tree.map(np.copy, batch)
     for stream in other.values():

@@ -6,7 +6,8 @@ from ml_collections import ConfigDict
 from ssljax import solvers
 from ssljax.contracts import InputError
 from ssljax.programs import Run
-from ssljax.programs.rounds import POLICIES, rounds, sweeper
+from ssljax.programs.job import answering
+from ssljax.programs.rounds import POLICIES, rounds
 
 SELF = {'count': 3, 'policy': 'confident', 'threshold': 0.8}
 ASK = {'count': 3, 'policy': 'k_centre', 'ask': 5}
@@ -98,9 +99,9 @@ def test_sweep_is_one_answer_a_row(make_job):
     state = method.init(
         jax.random.key(0), {'labelled': {k: v[:6] for k, v in raw.items()}}
     )
-    rows = np.arange(57)[::-1]  # no multiple of the batch
-    probs = sweeper(job, method, rows)(state)
-    image = job.data.source.fields['image'][rows]
+    image = job.data.source.fields['image'][np.arange(57)[::-1]]  # no whole batches
+    probs = answering(job, method)(state, {'image': image})
+    np.testing.assert_array_equal(answering(job, method)(state, image), probs)
     expected = jax.nn.softmax(method.predict(state, image)['logits'])
     np.testing.assert_allclose(probs, expected, atol=1e-6)
 

@@ -57,7 +57,8 @@ def job(make_stream):
 def clean(job):
     """The stream before it is corrupted."""
     rows = {'unlabelled': job.data.rows['test']}
-    return program.feed_for(job, job.method(), rows=rows)
+    key = jax.random.key(0)
+    return program.feed_for(job, job.method(), key, rows=rows, opened=True)
 
 
 class Watched(Run):

@@ -16,7 +16,7 @@ import numpy as np
 from ssljax.contracts import InputError
 from ssljax.data import checks
 from ssljax.data.sources.arrays import Arrays
-from ssljax.data.sources.originals import BROKEN, Parts, between, join
+from ssljax.data.sources.originals import BROKEN, Parts, between, together
 
 
 def mnist(path: str | os.PathLike[str]) -> tuple[Arrays, Parts]:
@@ -67,7 +67,7 @@ def mnist(path: str | os.PathLike[str]) -> tuple[Arrays, Parts]:
     checks.class_numbers(named['train', 'labels'].name, found['train'][1])
     count = int(found['train'][1].max()) + 1
     between(named['test', 'labels'], found['test'][1], 0, count - 1)
-    return join(found, [str(number) for number in range(count)])
+    return together(found, [str(number) for number in range(count)])
 
 
 def _idx(path: Path, axes: int) -> np.ndarray:

@@ -51,7 +51,8 @@ def join(parts: Mapping[str, Source]) -> tuple[Source, dict[str, np.ndarray]]:
     for field in reference:
         checks.same_kind({name: found[field] for name, found in fields.items()})
     whole = {k: np.concatenate([f[k] for f in fields.values()]) for k in reference}
-    return Arrays({**whole, 'label': label}), rows
+    classes = next((part.classes for part in parts.values() if part.classes), None)
+    return Arrays({**whole, 'label': label}, classes=classes), rows
 
 
 class Joined:

@@ -18,6 +18,7 @@ import numpy as np
 
 from ssljax.contracts import InputError
 from ssljax.data.sources.arrays import Arrays
+from ssljax.data.sources.joined import join
 from ssljax.data.sources.source import NO_LABEL
 
 Parts = dict[str, np.ndarray]
@@ -102,8 +103,10 @@ def svhn(path: str | os.PathLike[str]) -> tuple[Arrays, Parts]:
                 'it should be [32, 32, 3, N] uint8.'
             )
         label = between(file, label, 1, 10) % 10
+        if part == 'unlabelled':
+            label = np.full_like(label, NO_LABEL)
         found[part] = np.ascontiguousarray(image.transpose(3, 0, 1, 2)), label
-    return join(found, [str(digit) for digit in range(10)])
+    return together(found, [str(digit) for digit in range(10)])
 
 
 def stl10(path: str | os.PathLike[str]) -> tuple[Arrays, Parts]:
@@ -133,7 +136,7 @@ def stl10(path: str | os.PathLike[str]) -> tuple[Arrays, Parts]:
             label = np.frombuffer(files[f'{stem}_y.bin'], np.uint8)
             label = between(Path(path) / f'{stem}_y.bin', label, 1, len(classes)) - 1
         found[part] = np.ascontiguousarray(image), label
-    return join(found, classes)
+    return together(found, classes)
 
 
 def between(where: object, labels: np.ndarray, low: int, high: int) -> np.ndarray:
@@ -148,26 +151,24 @@ def between(where: object, labels: np.ndarray, low: int, high: int) -> np.ndarra
     return labels.astype(np.int32)
 
 
-def join(
+def together(
     found: Mapping[str, tuple[np.ndarray, np.ndarray]], classes: Sequence[str]
 ) -> tuple[Arrays, Parts]:
-    """Returns one Source of parts {name: (image, label)}, and their rows.
-
-    Labels of an 'unlabelled' part are left out.
-    """
-    parts, start = {}, 0
+    """Returns one Source of parts {name: (image, label)}, and their rows."""
     for part, (image, label) in found.items():
         if len(label) != len(image):
             raise InputError(
                 f'the {part} part has {len(image)} images and {len(label)} labels; get '
                 'its files anew.'
             )
-        parts[part] = np.arange(start, start + len(image), dtype=np.int32)
-        start += len(image)
-    label = np.concatenate([label for _, label in found.values()]).astype(np.int32)
-    label[parts.get('unlabelled', [])] = NO_LABEL
-    image = np.concatenate([image for image, _ in found.values()])
-    return Arrays({'image': image, 'label': label}, classes=classes), parts
+    source, parts = join(
+        {
+            part: Arrays({'image': image, 'label': label}, classes=classes)
+            for part, (image, label) in found.items()
+        }
+    )
+    assert isinstance(source, Arrays)
+    return source, parts
 
 
 def _cifar(
@@ -184,7 +185,7 @@ def _cifar(
         label = between(f'{path}, {part}', records[:, skipped], 0, len(classes) - 1)
         image = records[:, skipped + 1 :].reshape(-1, 3, 32, 32).transpose(0, 2, 3, 1)
         found[part] = np.ascontiguousarray(image), label
-    return join(found, classes)
+    return together(found, classes)
 
 
 def _files(
