@@ -1,21 +1,62 @@
 """Views: ``view(key, example) -> example``, weak for teachers, strong for students."""
 
-from ssljax.views.geometry import affine, shift
+from ssljax.views.align import align
+from ssljax.views.elastic import elastic
+from ssljax.views.framing import perspective, resized_crop
+from ssljax.views.geometry import (
+    affine,
+    crop_pad,
+    flip_horizontal,
+    flip_vertical,
+    rotate90,
+    shift,
+)
 from ssljax.views.images import as_float, normalize, to_float
 from ssljax.views.intensity import cutout, jitter, noise
+from ssljax.views.points import (
+    drop_points,
+    flip_points,
+    rotate_points,
+    scale_points,
+    shuffle_patches,
+    unshuffle_patches,
+)
 from ssljax.views.prepare import compose, identity, plain, prepare
+from ssljax.views.volumes import affine3d, flip3d, intensity3d, turn3d
+from ssljax.views.warp import displace, move, resample
 
 __all__ = [
     'affine',
+    'affine3d',
+    'align',
     'as_float',
     'compose',
+    'crop_pad',
     'cutout',
+    'displace',
+    'drop_points',
+    'elastic',
+    'flip3d',
+    'flip_horizontal',
+    'flip_points',
+    'flip_vertical',
     'identity',
+    'intensity3d',
     'jitter',
+    'move',
     'noise',
     'normalize',
+    'perspective',
     'plain',
     'prepare',
+    'resample',
+    'resized_crop',
+    'rotate90',
+    'rotate_points',
+    'scale_points',
     'shift',
+    'shuffle_patches',
     'to_float',
+    'turn3d',
+    'unshuffle_patches',
 ]

@@ -1,39 +1,96 @@
-"""Views that move pixels. Each leaves its matrix in ``example['warp']``.
+"""Views that move images: exactly where whole pixels do, else in one resample.
 
-``warp`` [3, 3] float32 maps homogeneous pixel coordinates ``(x, y, 1)`` of the raw
-example, x to the right and y down from the centre of the first pixel, to those of the
-view. Geometry moves the image only so far: an example that carries other spatial
-fields is refused rather than torn apart.
+All of them move the mask, landmarks and boxes along and leave their matrix in
+``example['warp']``; see ``ssljax.views.warp`` for the fields and the coordinates.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ssljax.contracts import Array, Example, InputError, View
+from ssljax.views import coordinates, warp
+from ssljax.views.warp import Fill
 
-_SPATIAL = ('mask', 'landmarks', 'boxes')
+_PADDINGS = {'zero': 'constant', 'reflect': 'reflect', 'edge': 'edge'}
 
 
 def shift(pixels: int) -> View:
     """Moves the image by whole pixels, uniformly in [-pixels, pixels] on both axes.
 
-    What moves in is 0. The weak view of small images: padding and a random crop.
+    What moves in is 0.
 
     Args:
       pixels: >= 0.
     """
+    return crop_pad(pixels, padding='zero')
+
+
+def crop_pad(pixels: int, *, padding: str = 'reflect') -> View:
+    """Pads every side and cuts the image's size out again, at a random place.
+
+    The weak crop of CIFAR in FixMatch (Sohn et al. 2020) and USB: 4 pixels,
+    reflected, after a flip. The mask is ignored where the image is padding.
+
+    Args:
+      pixels: >= 0.
+      padding: 'reflect' (without the edge itself), 'edge' or 'zero'.
+    """
     if pixels < 0:
         raise InputError(f'pixels is {pixels}; give a number of pixels >= 0.')
+    if padding not in _PADDINGS:
+        raise InputError(f'padding is {padding!r}; give one of {sorted(_PADDINGS)}.')
 
     def view(key, example):
-        image = _image(example)
         by = jax.random.randint(key, (2,), 0, 2 * pixels + 1)  # (y, x) of the crop
-        padded = jnp.pad(image, ((pixels, pixels), (pixels, pixels), (0, 0)))
-        moved = jax.lax.dynamic_slice(padded, (by[0], by[1], 0), image.shape)
-        offset = jnp.asarray(pixels - by, jnp.float32)
-        return _moved(example, moved, _matrix(jnp.eye(2), offset[::-1]))
+
+        def cut(array, outside):
+            sides = [(pixels, pixels)] * 2 + [(0, 0)] * (array.ndim - 2)
+            if outside is None:
+                padded = jnp.pad(array, sides, mode=_PADDINGS[padding])
+            else:
+                padded = jnp.pad(array, sides, constant_values=outside)
+            start = [by[0], by[1], 0][: array.ndim]
+            return jax.lax.dynamic_slice(padded, start, array.shape)
+
+        offset = jnp.asarray(pixels - by, jnp.float32)[::-1]
+        matrix = coordinates.homogeneous(jnp.eye(2), offset)
+        return warp.move(warp.flat(example), matrix, pixels=cut)
+
+    return view
+
+
+def flip_horizontal(
+    probability: float = 0.5, swap: Sequence[int] | None = None
+) -> View:
+    """Mirrors left and right.
+
+    Args:
+      probability: in [0, 1].
+      swap: [K], for landmarks that have a side: the mirrored landmark k is landmark
+        ``swap[k]`` of the example, so that a left eye stays a left eye.
+    """
+    return _flip(1, probability, swap)
+
+
+def flip_vertical(probability: float = 0.5) -> View:
+    """Mirrors top and bottom, with a probability in [0, 1]."""
+    return _flip(0, probability, None)
+
+
+def rotate90() -> View:
+    """Turns a square image counterclockwise by 0, 1, 2 or 3 quarters, exactly."""
+
+    def view(key, example):
+        height, width = jnp.shape(warp.flat(example)['image'])[:2]
+        if height != width:
+            raise InputError(f'image is {height}x{width}; rotate90 needs squares.')
+        quarters = jax.random.randint(key, (), 0, 4)
+        return turned(example, quarters, (0, 1))
 
     return view
 
@@ -44,17 +101,19 @@ def affine(
     scale: tuple[float, float] = (1.0, 1.0),
     shear: float = 0.0,
     translate: float = 0.0,
+    fill: Fill = 0.0,
 ) -> View:
     """Rotates, scales, shears and translates about the centre, in one resample.
 
     Every parameter is drawn uniformly; one bilinear resample keeps small images from
-    being blurred once an operation. Outside is 0.
+    being blurred once an operation.
 
     Args:
       degrees: rotation within +-degrees.
       scale: range of the magnification, both > 0; drawn uniformly.
       shear: within +-shear, along x and along y, as a slope in [0, 1).
       translate: within +-translate of the side, on both axes.
+      fill: what moves in, in image units, or 'edge'.
     """
     if not 0 < scale[0] <= scale[1]:
         raise InputError(f'scale is {scale}; give 0 < low <= high.')
@@ -62,72 +121,84 @@ def affine(
         raise InputError(f'shear is {shear}; give a slope in [0, 1).')
 
     def view(key, example):
-        image = _image(example)
-        height, width = image.shape[:2]
+        height, width = jnp.shape(warp.flat(example)['image'])[:2]
         draw = jax.random.uniform(key, (6,), minval=-1.0, maxval=1.0)
         angle = draw[0] * degrees * jnp.pi / 180.0
         size = scale[0] + (scale[1] - scale[0]) * 0.5 * (draw[1] + 1.0)
         sheared = jnp.eye(2) + shear * jnp.array([[0.0, draw[2]], [draw[3], 0.0]])
         cos, sin = jnp.cos(angle), jnp.sin(angle)
         turn = jnp.stack([jnp.stack([cos, -sin]), jnp.stack([sin, cos])])
-        linear = size * _product(turn, sheared)
+        linear = size * coordinates.product(turn, sheared)
         centre = jnp.array([(width - 1) / 2, (height - 1) / 2], jnp.float32)
-        move = translate * draw[4:] * jnp.array([width, height], jnp.float32)
-        matrix = _matrix(linear, centre + move - _product(linear, centre))
-        return _moved(example, resample(image, matrix), matrix)
+        offset = translate * draw[4:] * jnp.array([width, height], jnp.float32)
+        matrix = coordinates.about(linear, centre).at[:2, 2].add(offset)
+        return warp.move(example, matrix, fill=fill)
 
     return view
 
 
-def resample(image: Array, matrix: Array) -> Array:
-    """Warps an image by a matrix, bilinearly; outside is 0.
+def mirrored(example: Example, flip: Array, axis: int) -> Example:
+    """The example, mirrored along an axis of its image where ``flip`` [] bool says."""
+    size = jnp.shape(example['image'])[:-1]
+    one = len(size) - 1 - axis  # coordinates run the other way
+    mirror = jnp.eye(len(size) + 1).at[one, one].set(-1).at[one, -1].set(size[axis] - 1)
+    return warp.move(
+        example,
+        jnp.where(flip, mirror, jnp.eye(len(size) + 1)),
+        pixels=lambda array, _: jnp.where(flip, jnp.flip(array, axis), array),
+    )
+
+
+def turned(example: Example, quarters: Array, axes: tuple[int, int]) -> Example:
+    """The example, turned by quarters from the first axis of its image to the second.
 
     Args:
-      image: [H, W, channels] float.
-      matrix: [3, 3] float32, affine, invertible: raw pixel coordinates to the view's.
-
-    Returns:
-      [H, W, channels], the image as seen in the view.
+      example: whose image has the same length along both axes.
+      quarters: [] int32 in [0, 4); as numpy's rot90.
+      axes: of the image.
     """
-    height, width = image.shape[:2]
-    # Inverse of a 2x2 in closed form: a batched LU costs more than the resample.
-    (a, b), (c, d) = matrix[0, :2], matrix[1, :2]
-    inverse = jnp.stack([jnp.stack([d, -b]), jnp.stack([-c, a])]) / (a * d - b * c)
-    y, x = jnp.meshgrid(
-        jnp.arange(height, dtype=jnp.float32),
-        jnp.arange(width, dtype=jnp.float32),
-        indexing='ij',
+    size = jnp.shape(example['image'])[:-1]
+    d, last = len(size), size[axes[0]] - 1
+    first, second = (d - 1 - axis for axis in axes)  # as coordinates
+    # One quarter: what was at (first, second) is at (last - second, first).
+    quarter = np.eye(d + 1)
+    quarter[[first, second]] = 0
+    quarter[first, second], quarter[first, d] = -1, last
+    quarter[second, first] = 1
+    powers = np.stack([np.linalg.matrix_power(quarter, k) for k in range(4)])
+    return warp.move(
+        example,
+        jnp.asarray(powers, jnp.float32)[quarters],
+        pixels=lambda array, _: jax.lax.select_n(
+            quarters, *(jnp.rot90(array, k, axes) for k in range(4))
+        ),
     )
-    grid = jnp.stack([x, y]).reshape(2, -1) - matrix[:2, 2:]
-    x, y = _product(inverse, grid).reshape(2, height, width)
-    channel = lambda one: jax.scipy.ndimage.map_coordinates(  # noqa: E731
-        one, [y, x], order=1, mode='constant', cval=0.0
-    )
-    return jax.vmap(channel, in_axes=-1, out_axes=-1)(image)
 
 
-def _image(example: Example) -> Array:
-    found = [name for name in _SPATIAL if name in example]
-    if found:
+def _flip(axis: int, probability: float, swap: Sequence[int] | None) -> View:
+    warp.chance(probability)
+    order = None if swap is None else np.asarray(swap)
+    if order is not None and (
+        order.ndim != 1
+        or sorted(order.tolist()) != list(range(len(order)))
+        or (order[order] != np.arange(len(order))).any()
+    ):
         raise InputError(
-            f'The example has {found}, which this view would leave behind; it moves '
-            "'image' only."
+            f'swap is {list(swap)}; give every landmark once, each with the one that '
+            'it changes places with, or itself.'
         )
-    return example['image']
 
+    def view(key, example):
+        flip = jax.random.bernoulli(key, probability)
+        example = mirrored(warp.flat(example), flip, axis)
+        if order is None or 'landmarks' not in example:
+            return example
+        named = {name: example[name] for name in ('landmarks', 'visible')}
+        if len(named['landmarks']) != len(order):
+            raise InputError(
+                f'swap has {len(order)} landmarks and the example '
+                f'{len(named["landmarks"])}; give one each.'
+            )
+        return example | {k: jnp.where(flip, x[order], x) for k, x in named.items()}
 
-def _moved(example: Example, image: Array, matrix: Array) -> Example:
-    before = example.get('warp')
-    warp = matrix if before is None else _product(matrix, before)
-    return {**example, 'image': image, 'warp': warp}
-
-
-def _product(a: Array, b: Array) -> Array:
-    # Accelerators round the factors of a plain product to 8 or 11 bits: coordinates
-    # of a 256 pixel image would be off by half a pixel.
-    return jnp.matmul(a, b, precision=jax.lax.Precision.HIGHEST)
-
-
-def _matrix(linear: Array, offset: Array) -> Array:
-    top = jnp.concatenate([linear, offset[:, None]], axis=1)
-    return jnp.concatenate([top, jnp.array([[0.0, 0.0, 1.0]])], axis=0)
+    return view

@@ -7,7 +7,6 @@ import pytest
 
 from ssljax import views
 from ssljax.contracts import InputError
-from ssljax.views.geometry import resample
 
 IMAGE = np.random.default_rng(0).random((6, 8, 2)).astype(np.float32)
 
@@ -55,13 +54,13 @@ def test_a_quarter_turn_is_rot90(side):
     image = IMAGE[:side, :side]
     turn = np.float32([[0, 1, 0], [-1, 0, side - 1], [0, 0, 1]])
     np.testing.assert_allclose(
-        jax.jit(resample)(image, turn), np.rot90(image), rtol=1e-6
+        jax.jit(views.resample)(image, turn), np.rot90(image), rtol=1e-6
     )
 
 
 def test_half_a_pixel_is_the_mean_of_two():
     matrix = np.float32([[1, 0, 0.5], [0, 1, 0], [0, 0, 1]])
-    got = jax.jit(resample)(IMAGE, matrix)
+    got = jax.jit(views.resample)(IMAGE, matrix)
     expected = (IMAGE[:, 1:] + IMAGE[:, :-1]) / 2
     np.testing.assert_allclose(got[:, 1:], expected, rtol=1e-6)
 
