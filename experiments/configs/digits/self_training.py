@@ -13,7 +13,7 @@ from experiments.configs.digits.common import ConfigDict, digits
 
 def get_config():
     """Returns the configuration."""
-    config = digits('self_training', channels=(16, 32), norm='group', view='strong')
+    config = digits('self_training', channels=(16, 32), view='weak')
     config.steps = 750  # a round
     config.rounds = ConfigDict({'count': 4, 'policy': 'confident', 'threshold': 0.9})
     return config
