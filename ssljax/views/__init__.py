@@ -1,5 +1,6 @@
 """Views: ``view(key, example) -> example``, weak for teachers, strong for students."""
 
+from ssljax.views import mixing, series, sound, spectra, text
 from ssljax.views.align import align
 from ssljax.views.elastic import elastic
 from ssljax.views.framing import perspective, resized_crop
@@ -21,7 +22,8 @@ from ssljax.views.points import (
     shuffle_patches,
     unshuffle_patches,
 )
-from ssljax.views.prepare import compose, identity, plain, prepare
+from ssljax.views.prepare import compose, identity, maybe, plain, prepare
+from ssljax.views.randaugment import randaugment
 from ssljax.views.volumes import affine3d, flip3d, intensity3d, turn3d
 from ssljax.views.warp import displace, move, resample
 
@@ -43,19 +45,26 @@ __all__ = [
     'identity',
     'intensity3d',
     'jitter',
+    'maybe',
+    'mixing',
     'move',
     'noise',
     'normalize',
     'perspective',
     'plain',
     'prepare',
+    'randaugment',
     'resample',
     'resized_crop',
     'rotate90',
     'rotate_points',
     'scale_points',
+    'series',
     'shift',
     'shuffle_patches',
+    'sound',
+    'spectra',
+    'text',
     'to_float',
     'turn3d',
     'unshuffle_patches',

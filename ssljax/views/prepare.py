@@ -6,8 +6,10 @@ import zlib
 from collections.abc import Callable, Mapping
 
 import jax
+import jax.numpy as jnp
 
 from ssljax.contracts import Array, Example, InputError, Stream, View
+from ssljax.views import sound
 from ssljax.views.images import as_float
 
 
@@ -26,6 +28,29 @@ def compose(*views: View) -> View:
         return example
 
     return view
+
+
+def maybe(probability: float, view: View) -> View:
+    """Applies a view with a probability, and else leaves the example as it is.
+
+    Args:
+      probability: in [0, 1].
+      view: that keeps shapes and adds no field but ``warp``.
+    """
+    if not 0 <= probability <= 1:
+        raise InputError(f'probability is {probability}; give a number in [0, 1].')
+
+    def view_or_not(key, example):
+        own, coin = jax.random.split(key)
+        seen, drawn = view(own, example), jax.random.bernoulli(coin, probability)
+        unseen = {'warp': jnp.eye(3), **example}
+        # Integers that the view made floats are floats without it too.
+        for name, convert in (('image', as_float), ('wave', sound.as_float)):
+            if name in seen and seen[name].dtype != unseen[name].dtype:
+                unseen[name] = convert(unseen[name])
+        return {name: jnp.where(drawn, x, unseen[name]) for name, x in seen.items()}
+
+    return view_or_not
 
 
 def prepare(needs: Mapping[str, Stream], views: Mapping[str, View]) -> Callable:
