@@ -11,9 +11,13 @@
 
 from ssljax.data import checks, sources, splits
 from ssljax.data.batches import collate
+from ssljax.data.budgets import long_tailed, open_set
 from ssljax.data.datasets import Dataset, load
 from ssljax.data.feeds import Feed, in_memory
+from ssljax.data.folds import folds
 from ssljax.data.host import on_host
+from ssljax.data.leaks import leaks
+from ssljax.data.named import read
 from ssljax.data.overlays import overlay
 from ssljax.data.resident import choose, resident
 from ssljax.data.shares import dirichlet_shares, even_shares
@@ -29,11 +33,16 @@ __all__ = [
     'collate',
     'dirichlet_shares',
     'even_shares',
+    'folds',
     'in_memory',
     'join',
+    'leaks',
     'load',
+    'long_tailed',
     'on_host',
+    'open_set',
     'overlay',
+    'read',
     'resident',
     'sources',
     'splits',

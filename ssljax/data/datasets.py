@@ -3,49 +3,67 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from ssljax.contracts import InputError
-from ssljax.data import checks, sources, splits
+from ssljax.data import budgets, named, sources, splits
+
+BAD_SHARE = 0.01
+"""Share of the rows that may be left out because they can't be decoded."""
 
 
 class Dataset(NamedTuple):
     """One source and the rows of it that a job trains, chooses and tests on."""
 
     name: str
-    source: sources.Arrays  # 'image' [N, H, W, channels] float32, 'label' [N] int32
+    source: sources.Source  # input fields and 'label' [N] int32, -1 for none
     rows: dict[str, np.ndarray]  # 'labelled', 'unlabelled', 'validation', 'test'
     num_classes: int
     split: dict[str, Any]  # where the rows come from and how many, for JSON
+    classes: tuple[str, ...] = ()  # their names, by label
+    bad: tuple[sources.BadItem, ...] = ()  # rows that were left out
 
 
 def load(
     name: str | os.PathLike[str],
     *,
-    labels_per_class: int,
+    labels_per_class: int | None,
     seed: int = 0,
     split_file: str | os.PathLike[str] | None = None,
     validation: int | None = None,
     test: int | None = None,
+    size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    rate: int | None = None,
+    seconds: float | None = None,
+    memory: int = 2**30,
 ) -> Dataset:
     """Loads a data set and hides all labels but a few.
 
     The unlabelled rows are the whole training part, the labelled ones among them (the
-    protocol of Oliver et al. 2018 and FixMatch), and the rows of ``unlabelled_image``
-    if the file has them. A feed strips their labels.
+    protocol of Oliver et al. 2018 and FixMatch), and those that never had a label. A
+    feed strips their labels. A split file may say otherwise.
 
     Args:
-      name: 'digits' (``sources.digits``) or the path of an .npz (``sources.npz``).
-      labels_per_class: labels that the training may see, at least 1.
+      name: 'digits', the path of an .npz, a table or a folder, or a prefix and a path:
+        see ``data.read``.
+      labels_per_class: labels that the training may see, at least 1; None is all of
+        the training part, or those that the split file names.
       seed: of the split, at least 0. A split file brings its own.
       split_file: a split that ``splits.save`` wrote; None makes one from the seed.
       validation: rows to carve out for choosing; None is 200 for digits, else the
-        file's own or a tenth of the labelled rows.
-      test: rows to carve out for testing; None is 500 for digits, else the file's own
+        data's own or a tenth of the labelled rows.
+      test: rows to carve out for testing; None is 500 for digits, else the data's own
         or a fifth of the labelled rows.
+      size: (H, W) to resize pictures to; None if all have the same.
+      channels: of pictures; None is 1 if all are grey, else 3.
+      rate: samples a second, of sounds.
+      seconds: length of sounds.
+      memory: bytes; what takes no more is decoded at once and kept as ``Arrays``. Rows
+        that can't be decoded are then left out, up to ``BAD_SHARE``, with a warning.
 
     Returns:
       The data set. ``split`` counts the labels, also those spent on validation:
@@ -54,19 +72,104 @@ def load(
     Raises:
       InputError: for an unknown name, bad data (``checks``), or sizes given twice.
     """
-    name = os.fspath(name)
-    if name.endswith('.npz'):
-        source, parts = sources.npz(name)
-        name = Path(name).name
-        train = len(parts['train'])
-        sizes = {'validation': train // 10, 'test': train // 5}
+    source, parts = named.read(
+        name, size=size, channels=channels, rate=rate, seconds=seconds
+    )
+    name = named.short(name)
+    if 'label' not in source.columns:
+        raise InputError(f'{name} has no field label; give one, -1 for none.')
+    source, bad = _in_memory(source, memory)
+    labels = source.columns['label']
+    hidden = _hidden(labels, parts)
+    parts = {part: rows[labels[rows] >= 0] for part, rows in parts.items()}
+    own = {p: parts[p] for p in ('validation', 'test') if len(parts.get(p, ()))}
+    sizes = _sizes(name, len(parts['train']), own, split_file, validation, test)
+    if split_file:
+        split = splits.load(split_file, source)
     else:
-        checks.known('name (or the path of an .npz file)', name, ['digits'])
-        source = sources.digits()
-        parts = {'train': np.arange(len(source), dtype=np.int32)}
-        sizes = {'validation': 200, 'test': 500}
+        split = splits.make(
+            name,
+            source,
+            seed=seed,
+            test=sizes['test'],
+            validation=sizes['validation'],
+            rows=parts['train'],
+        )
+        split = split._replace(
+            test=own.get('test', split.test),
+            validation=own.get('validation', split.validation),
+        )
 
-    own = {part: rows for part, rows in parts.items() if part in sizes}
+    classes = source.classes or tuple(map(str, range(int(labels.max(initial=-1)) + 1)))
+    if split.known is not None:
+        source = budgets.only_known(source, split.known)
+        labels = source.columns['label']
+        classes = tuple(classes[number] for number in split.known)
+    left = [item.row for item in bad]
+    # Before labels are counted, so that every class has as many as it should.
+    split = split._replace(train=split.train[~np.isin(split.train, left)])
+    rows = _rows(split, labels, labels_per_class, hidden)
+    rows = {part: found[~np.isin(found, left)] for part, found in rows.items()}
+    provenance = {
+        'labels': len(rows['labelled']),
+        'validation_labels': len(rows['validation']),
+        'test': len(rows['test']),
+        'unlabelled': len(rows['unlabelled']),
+        'seed': split.seed,
+        'hash': split.hash,
+        'file': os.fspath(split_file) if split_file else None,
+    }
+    return Dataset(name, source, rows, len(classes), provenance, classes, tuple(bad))
+
+
+def _in_memory(
+    source: sources.Source, memory: int
+) -> tuple[sources.Source, list[sources.BadItem]]:
+    """The source as Arrays if it fits, and the rows of it that can't be decoded."""
+    if isinstance(source, sources.Arrays):
+        return source, []
+    if len(source) * _bytes(source) > memory:
+        return source, []
+    arrays, bad = sources.decoded(source, threads=os.cpu_count() or 1)
+    if bad:
+        first = '; '.join(f'{item.name}: {item.why}' for item in bad[:10])
+        if len(bad) > BAD_SHARE * len(source):
+            raise InputError(
+                f'{len(bad)} of {len(source)} rows can not be read, more than the '
+                f'share {BAD_SHARE:g}; mend or remove them: {first}'
+            )
+        warnings.warn(
+            f'{len(bad)} of {len(source)} rows can not be read and are left out: '
+            f'{first}',
+            stacklevel=3,
+        )
+    return arrays, bad
+
+
+def _bytes(source: sources.Source) -> int:
+    """Bytes of a decoded row: the first that can be decoded."""
+    wrong = None
+    for row in range(len(source)):
+        try:
+            return sum(np.asarray(value).nbytes for value in source[row].values())
+        except sources.BadItem as error:
+            wrong = wrong or error
+    raise wrong or InputError('the source has no rows; give at least one.')
+
+
+def _sizes(
+    name: str,
+    train: int,
+    own: dict[str, np.ndarray],
+    split_file: str | os.PathLike[str] | None,
+    validation: int | None,
+    test: int | None,
+) -> dict[str, int]:
+    """Rows to carve out of the labelled training rows, by part."""
+    if name == 'digits':
+        sizes = {'validation': 200, 'test': 500}
+    else:
+        sizes = {'validation': train // 10, 'test': train // 5}
     for part, size in (('validation', validation), ('test', test)):
         if size is None:
             continue
@@ -77,31 +180,34 @@ def load(
                 f'{part}; leave one of them out.'
             )
         sizes[part] = size
-    if split_file:
-        split = splits.load(split_file, source)
-    else:
-        sizes |= dict.fromkeys(own, 0)
-        split = splits.make(name, source, seed=seed, rows=parts['train'], **sizes)
-        split = split._replace(
-            test=own.get('test', split.test),
-            validation=own.get('validation', split.validation),
-        )
+    return sizes | dict.fromkeys(own, 0)
 
-    labels = source.fields['label']
-    extra = np.flatnonzero(labels == sources.NO_LABEL).astype(np.int32)
-    rows = {
-        'labelled': splits.labelled_rows(split.train, labels, labels_per_class),
-        'unlabelled': np.concatenate([split.train, extra]),
-        'validation': split.validation,
-        'test': split.test,
-    }
-    provenance = {
-        'labels': len(rows['labelled']),
-        'validation_labels': len(rows['validation']),
-        'test': len(rows['test']),
-        'unlabelled': len(rows['unlabelled']),
-        'seed': split.seed,
-        'hash': split.hash,
-        'file': os.fspath(split_file) if split_file else None,
-    }
-    return Dataset(name, source, rows, int(labels.max()) + 1, provenance)
+
+def _hidden(labels: np.ndarray, parts: named.Parts) -> np.ndarray:
+    """[n] int32, rows without a label that are of no part to be judged by."""
+    none = labels == sources.NO_LABEL
+    for part in ('validation', 'test'):
+        none[parts.get(part, np.zeros(0, int))] = False
+    return np.flatnonzero(none).astype(np.int32)
+
+
+def _rows(
+    split: splits.Split,
+    labels: np.ndarray,
+    labels_per_class: int | None,
+    hidden: np.ndarray,
+) -> dict[str, np.ndarray]:
+    """Rows by stream; ``hidden`` [n] never had a label and may be trained on."""
+    rows = {'validation': split.validation, 'test': split.test}
+    if split.labelled is not None and split.unlabelled is not None:
+        if labels_per_class is not None:
+            raise InputError(
+                f'labels_per_class is {labels_per_class}, but split_file says already '
+                'which rows are labelled; give None.'
+            )
+        return {'labelled': split.labelled, 'unlabelled': split.unlabelled, **rows}
+    labelled = split.train
+    if labels_per_class is not None:
+        labelled = splits.labelled_rows(split.train, labels, labels_per_class)
+    unlabelled = np.concatenate([split.train, hidden])
+    return {'labelled': labelled, 'unlabelled': unlabelled, **rows}

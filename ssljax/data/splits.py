@@ -13,37 +13,43 @@ import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from ssljax.contracts import InputError
 from ssljax.data import checks
-from ssljax.data.sources import Arrays, content_hash
+from ssljax.data.sources import Source
 
-VERSION = 1
+VERSIONS = (1, 2)
+"""Of the file: 2 has the keys of ``EXPLICIT`` and labels_per_class."""
 PARTS = ('test', 'validation', 'train')
+EXPLICIT = ('labelled', 'unlabelled')
 
 
 class Split(NamedTuple):
     """Rows of one source, each in one part at most."""
 
     source: str  # its name
-    hash: str  # its content_hash
+    hash: str  # its fingerprint
     seed: int
     test: np.ndarray  # [n] int32
     validation: np.ndarray  # [n] int32
     train: np.ndarray  # [n] int32, shuffled: labelled_rows reads it from the front
+    labelled: np.ndarray | None = None  # [n] int32 of train; None: labelled_rows
+    unlabelled: np.ndarray | None = None  # [n] int32 of train; None: all of it
+    known: tuple[int, ...] | None = None  # classes that have a label, None: all
 
 
 def make(
     name: str,
-    source: Arrays,
+    source: Source,
     *,
     seed: int,
     test: int,
     validation: int,
     rows: np.ndarray | None = None,
+    groups: np.ndarray | None = None,
 ) -> Split:
     """Shuffles rows by the seed and cuts them into parts, stratified by class.
 
@@ -55,14 +61,18 @@ def make(
         remainder.
       validation: rows of the validation part, likewise.
       rows: [n] the rows to cut up; None is all that have a label.
+      groups: [N] what a row belongs to, such as a person or a recording. All rows of a
+        group go to one part, which may then be smaller than asked for and is not
+        stratified.
 
     Returns:
       The split; ``train`` is what the other two left.
 
     Raises:
-      InputError: if the parts ask for more rows than there are.
+      InputError: if the parts ask for more rows than there are, or for fewer than the
+        smallest group has.
     """
-    labels = source.fields['label']
+    labels = source.columns['label']
     rows = np.flatnonzero(labels >= 0) if rows is None else rows
     if min(seed, test, validation) < 0 or test + validation > len(rows):
         raise InputError(
@@ -73,9 +83,12 @@ def make(
     train = rng.permutation(rows).astype(np.int32)
     parts = {}
     for part, count in (('test', test), ('validation', validation)):
-        chosen = _stratified(labels[train], count)
+        if groups is None:
+            chosen = _stratified(labels[train], count)
+        else:
+            chosen = _grouped(part, np.asarray(groups)[train], count, rng)
         parts[part], train = train[chosen], train[~chosen]
-    return Split(name, content_hash(source.fields), seed, train=train, **parts)
+    return Split(name, source.fingerprint(), seed, train=train, **parts)
 
 
 def _stratified(labels: np.ndarray, count: int) -> np.ndarray:
@@ -86,6 +99,23 @@ def _stratified(labels: np.ndarray, count: int) -> np.ndarray:
     most_cut = np.argsort(take - share, kind='stable')
     take[most_cut[: count - take.sum()]] += 1
     return _first(labels, dict(zip(classes, take, strict=True)))
+
+
+def _grouped(
+    part: str, groups: np.ndarray, count: int, rng: np.random.Generator
+) -> np.ndarray:
+    """[n] bool, at most ``count`` of them True: rows of whole groups."""
+    names, sizes = np.unique(groups, return_counts=True)
+    if count and sizes.min() > count:
+        raise InputError(
+            f'{part} is {count}, but the smallest group has {sizes.min()} rows; ask '
+            'for more.'
+        )
+    taken = np.zeros(len(names), bool)
+    for number in rng.permutation(len(names)):
+        if sizes[taken].sum() + sizes[number] <= count:
+            taken[number] = True
+    return np.isin(groups, names[taken])
 
 
 def _first(labels: np.ndarray, counts: dict[int, int]) -> np.ndarray:
@@ -118,22 +148,35 @@ def labelled_rows(order: np.ndarray, labels: np.ndarray, per_class: int) -> np.n
     return order[_first(found, dict.fromkeys(classes, per_class))]
 
 
-def save(path: str | os.PathLike[str], split: Split) -> None:
-    """Writes a split as JSON, one line a key."""
-    rows = {part: getattr(split, part).tolist() for part in PARTS}
-    content = {
-        'version': VERSION,
+def save(
+    path: str | os.PathLike[str], split: Split, labels: np.ndarray | None = None
+) -> None:
+    """Writes a split as JSON, one line a key.
+
+    Args:
+      path: of the file.
+      split: what to write.
+      labels: [N] int32, of the whole source; with them a split that names its labelled
+        rows says how many each class has.
+    """
+    kept = [part for part in (*PARTS, *EXPLICIT) if getattr(split, part) is not None]
+    rows = {part: getattr(split, part).tolist() for part in kept}
+    content: dict[str, Any] = {
+        'version': 1 if split.labelled is None else 2,
         'source': split.source,
         'hash': split.hash,
         'seed': split.seed,
         'counts': {part: len(numbers) for part, numbers in rows.items()},
-        **rows,
     }
-    lines = (f'  {json.dumps(key)}: {json.dumps(v)}' for key, v in content.items())
+    if split.known is not None:
+        content['known'] = split.known
+    if split.labelled is not None and labels is not None:
+        content['labels_per_class'] = np.bincount(labels[split.labelled]).tolist()
+    lines = [f'  {json.dumps(k)}: {json.dumps(v)}' for k, v in (content | rows).items()]
     Path(path).write_text('{\n' + ',\n'.join(lines) + '\n}\n')
 
 
-def load(path: str | os.PathLike[str], source: Arrays) -> Split:
+def load(path: str | os.PathLike[str], source: Source) -> Split:
     """Reads a split and checks that it was made for this very source.
 
     Args:
@@ -145,20 +188,25 @@ def load(path: str | os.PathLike[str], source: Arrays) -> Split:
         are named), or a row is outside the source or in two parts.
     """
     content = _read(path)
-    expected, found = content['hash'], content_hash(source.fields)
+    expected, found = content['hash'], source.fingerprint()
     if found != expected:
         raise InputError(
             f'split_file {path} was made for {content["source"]} with hash {expected}, '
             f'but the source has hash {found}; use its own split or make a new one.'
         )
-    parts = {part: np.asarray(content[part], np.int32) for part in PARTS}
+    kept = [part for part in (*PARTS, *EXPLICIT) if part in content]
+    parts = {part: np.asarray(content[part], np.int32) for part in kept}
     counts = {part: len(rows) for part, rows in parts.items()}
-    if counts != content['counts'] or not _disjoint([*parts.values()], len(source)):
+    own = [parts[part] for part in PARTS]
+    inside = all(np.isin(parts[p], parts['train']).all() for p in kept if p in EXPLICIT)
+    if counts != content['counts'] or not _disjoint(own, len(source)) or not inside:
         raise InputError(
             f'split_file {path} was changed by hand: its counts are wrong, or a row is '
             'in two parts or outside the source; make it anew.'
         )
-    return Split(content['source'], expected, content['seed'], **parts)
+    known = content.get('known')
+    known = None if known is None else tuple(known)
+    return Split(content['source'], expected, content['seed'], known=known, **parts)
 
 
 def _read(path: str | os.PathLike[str]) -> dict:
@@ -168,11 +216,13 @@ def _read(path: str | os.PathLike[str]) -> dict:
     except (OSError, ValueError) as error:
         raise InputError(f'split_file {path} is no split file: {error}') from error
     version = content.get('version') if isinstance(content, dict) else None
-    if version != VERSION:
+    if version not in VERSIONS:
         raise InputError(
-            f'split_file {path} has version {version}; this ssljax reads {VERSION}.'
+            f'split_file {path} has version {version}; this ssljax reads '
+            f'{" and ".join(map(str, VERSIONS))}.'
         )
-    missing = {'source', 'hash', 'seed', 'counts', *PARTS} - content.keys()
+    explicit = EXPLICIT if version == 2 else ()
+    missing = {'source', 'hash', 'seed', 'counts', *PARTS, *explicit} - content.keys()
     if missing:
         raise InputError(
             f'split_file {path} lacks {", ".join(sorted(missing))}; make it anew.'

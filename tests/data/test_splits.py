@@ -90,7 +90,7 @@ def test_a_split_of_other_content_is_refused_by_both_hashes(source, tmp_path):
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        ({'version': 2}, 'version 2'),
+        ({'version': 3}, 'version 3; this ssljax reads 1 and 2'),
         ({'test': [0, 0]}, 'by hand'),
         ({'test': [0, 60], 'counts': {'test': 2}}, 'by hand'),
         ({'train': None}, 'lacks train'),

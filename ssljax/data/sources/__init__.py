@@ -9,7 +9,8 @@ Files are read by ``Pictures`` and ``Waves``::
     none = sources.flat_folder('photos', read)
 """
 
-from ssljax.data.sources.arrays import Arrays, content_hash, digits
+from ssljax.data.sources import records, tfds
+from ssljax.data.sources.arrays import Arrays, content_hash, decoded, digits
 from ssljax.data.sources.audio import Waves
 from ssljax.data.sources.folders import Files, class_folders, flat_folder
 from ssljax.data.sources.idx import mnist
@@ -32,12 +33,15 @@ __all__ = [
     'cifar100',
     'class_folders',
     'content_hash',
+    'decoded',
     'digits',
     'flat_folder',
     'join',
     'mnist',
     'npz',
+    'records',
     'stl10',
     'svhn',
     'table',
+    'tfds',
 ]

@@ -5,10 +5,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from ssljax.contracts import InputError
+from ssljax.data.sources.source import BadItem, Source
 
 
 class Arrays:
@@ -62,6 +64,15 @@ class Arrays:
         """Returns the fingerprint of where the fields came from, or of themselves."""
         return self._fingerprint or content_hash(self.fields)
 
+    def replaced(self, **fields: np.ndarray) -> Arrays:
+        """Returns the same rows with some fields replaced or added."""
+        return Arrays(
+            self.fields | fields,
+            classes=self.classes,
+            names=self._names,
+            fingerprint=self.fingerprint(),
+        )
+
 
 def content_hash(fields: Mapping[str, np.ndarray]) -> str:
     """Returns the sha256, in hex, of names, shapes, dtypes and bytes.
@@ -76,6 +87,61 @@ def content_hash(fields: Mapping[str, np.ndarray]) -> str:
         digest.update(json.dumps([name, value.shape, value.dtype.str]).encode())
         digest.update(value.data)
     return digest.hexdigest()
+
+
+def decoded(source: Source, threads: int = 4) -> tuple[Arrays, list[BadItem]]:
+    """Decodes all rows of a source into memory.
+
+    Args:
+      source: any.
+      threads: that decode at the same time.
+
+    Returns:
+      The same rows as Arrays, with the names, classes and fingerprint of the source;
+      and those that can't be decoded, or differ in shape or dtype from the first that
+      can: they are all zeros.
+
+    Raises:
+      InputError: if no row can be decoded.
+    """
+    bad: list[BadItem] = []
+    fields: dict[str, np.ndarray] = {}
+
+    def one(row: int) -> dict[str, np.ndarray] | BadItem:
+        try:
+            return source[row]
+        except BadItem as error:
+            return error
+
+    with ThreadPoolExecutor(threads) as pool:
+        for row, found in enumerate(pool.map(one, range(len(source)))):
+            if not isinstance(found, BadItem):
+                kinds = {
+                    k: (np.shape(x), np.asarray(x).dtype) for k, x in found.items()
+                }
+                if not fields:
+                    fields = {
+                        name: np.zeros((len(source), *shape), dtype)
+                        for name, (shape, dtype) in kinds.items()
+                    }
+                first = {k: (x.shape[1:], x.dtype) for k, x in fields.items()}
+                if kinds == first:
+                    for name, value in found.items():
+                        fields[name][row] = value
+                    continue
+                found = BadItem(
+                    row, source.name(row), f'it has {kinds}, and others {first}'
+                )
+            bad.append(found)
+    if not fields:
+        raise bad[0]
+    columns = dict(source.columns)
+    return Arrays(
+        fields | columns,
+        classes=source.classes,
+        names=[source.name(row) for row in range(len(source))],
+        fingerprint=source.fingerprint(),
+    ), bad
 
 
 def digits() -> Arrays:

@@ -18,8 +18,13 @@ from ssljax.data.sources.source import NO_LABEL, BadItem
 class Read(Protocol):
     """How a file becomes a field: ``Pictures``, ``Waves``. It pickles."""
 
-    field: str  # the field's name
-    endings: tuple[str, ...]  # of the files that it reads, in lower case
+    @property
+    def field(self) -> str:
+        """The field's name."""
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        """Of the files that it reads, in lower case."""
 
     def __call__(self, path: Path) -> np.ndarray:
         """Returns the field; raises ValueError with what is wrong with the file."""

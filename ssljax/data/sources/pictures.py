@@ -87,20 +87,21 @@ class Pictures:
         return image.convert(_MODES[self.channels])
 
 
-def measure(files: Iterable[Path]) -> Pictures:
+def measure(files: Iterable[Path], size: tuple[int, int] | None = None) -> Pictures:
     """Returns how to read pictures as they are, from their headers alone.
 
     Args:
       files: of pictures; those that can't be read are passed over.
+      size: (H, W) to resize all to; None demands that all have the same.
 
     Returns:
-      Pictures of their common size; grey if all are, else RGB.
+      Pictures of that size; grey if all are, else RGB.
 
     Raises:
       InputError: if sizes differ, or no file can be read.
     """
     Image = _pillow()
-    size, first, channels, wrong = None, None, 1, None
+    first, wrong, common, channels = None, None, (0, 0), 1
     for file in files:
         try:
             with Image.open(file, formats=FORMATS) as image:
@@ -111,18 +112,18 @@ def measure(files: Iterable[Path]) -> Pictures:
                 if image.mode not in ('1', 'L', 'LA'):
                     channels = 3
         except Exception as error:  # as in Pictures
-            wrong = wrong or f'{file} can not be read: {_reason(error)}'
+            wrong = wrong or f'{file}: {_reason(error)}'
             continue
-        if size is None:
-            size, first = found, file
-        elif found != size:
+        if first is None:
+            first, common = file, found
+        elif found != common and size is None:
             raise InputError(
-                f'{first} has {size[0]}x{size[1]} pixels and {file} '
+                f'{first} has {common[0]}x{common[1]} pixels and {file} '
                 f'{found[0]}x{found[1]}; give size=(height, width) to resize all to.'
             )
-    if size is None:
+    if first is None:
         raise InputError(f'none of the pictures can be read: {wrong}.')
-    return Pictures(size, channels)
+    return Pictures(size or common, channels)
 
 
 def _pillow():

@@ -1,0 +1,159 @@
+"""From what a person types to a Source and its parts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from types import MappingProxyType
+
+import numpy as np
+
+from ssljax.contracts import InputError
+from ssljax.data import checks, sources
+from ssljax.data.sources import folders, pictures, tables
+
+Parts = dict[str, np.ndarray]
+"""Rows [n] int32 by part: 'train', 'validation', 'test', 'unlabelled'."""
+
+READERS: Mapping[str, Callable[[str], tuple[sources.Source, Parts]]]
+READERS = MappingProxyType(
+    {
+        'cifar10': sources.cifar10,
+        'cifar100': sources.cifar100,
+        'mnist': sources.mnist,
+        'records': sources.records.read,
+        'stl10': sources.stl10,
+        'svhn': sources.svhn,
+        'tfds': sources.tfds.read,
+    }
+)
+"""What may stand before a colon, and how to read what stands after it."""
+
+PARTS = ('train', 'validation', 'test', 'unlabelled')
+
+
+def read(
+    name: str | os.PathLike[str],
+    *,
+    size: tuple[int, int] | None = None,
+    channels: int | None = None,
+    rate: int | None = None,
+    seconds: float | None = None,
+) -> tuple[sources.Source, Parts]:
+    """Opens a data set by its name or path.
+
+    - 'digits': scikit-learn's.
+    - 'cifar10:/path', and the other prefixes of ``READERS``.
+    - An .npz: ``sources.npz``.
+    - A .csv or .jsonl of ``path`` and ``label``: ``sources.table``, over its folder.
+    - A folder that ``experiments.prepare`` wrote.
+    - A folder of ``train``, and where wanted ``validation`` and ``test``, each with one
+      folder a class, and ``unlabelled`` with any. Or the class folders themselves.
+
+    Args:
+      name: as above.
+      size: (H, W) to resize pictures to; None if all have the same.
+      channels: of pictures, 1 grey or 3 RGB; None is 1 if all are grey, else 3.
+      rate: samples a second, of sounds.
+      seconds: length of sounds.
+
+    Returns:
+      The Source, and the rows of the parts that it comes with. Rows of 'train' may be
+      unlabelled.
+
+    Raises:
+      InputError: if there is nothing of that name, or it can't be used.
+    """
+    name = os.fspath(name)
+    path = Path(name)
+    prefix, _, rest = name.partition(':')
+    if rest and prefix in READERS:
+        return READERS[prefix](rest)
+    if path.suffix == '.npz':
+        return sources.npz(name)
+    source: sources.Source
+    if path.suffix in tables.ENDINGS:
+        reader = _reader(path.parent, size, channels, rate, seconds)
+        source = sources.table(path, reader)
+    elif (path / sources.records.INDEX).exists():
+        return sources.records.read(path)
+    elif path.is_dir():
+        reader = _reader(path, size, channels, rate, seconds)
+        return _folder(path, reader)
+    elif name == 'digits':
+        source = sources.digits()
+    else:
+        checks.known(
+            'name (or the path of a folder, .npz, .csv or .jsonl)',
+            prefix,
+            ['digits', *READERS],
+        )
+        raise InputError(f'name is {name!r}; give {prefix}:<path>.')
+    return source, {'train': np.arange(len(source), dtype=np.int32)}
+
+
+def short(name: str | os.PathLike[str]) -> str:
+    """Returns a data set's name without the path of its folder."""
+    prefix, _, rest = os.fspath(name).partition(':')
+    if prefix in READERS and prefix not in ('records', 'tfds') and rest:
+        return prefix
+    return Path(rest if prefix in READERS and rest else name).name
+
+
+def _folder(path: Path, read: folders.Read) -> tuple[sources.Source, Parts]:
+    """A folder of parts, or of classes."""
+    subfolders = {entry.name for entry in folders.visible(path) if entry.is_dir()}
+    if not subfolders:
+        raise InputError(
+            f'{path} has no class folders; put the files into one folder a class, or '
+            'give a .csv of path and label beside them.'
+        )
+    if 'train' not in subfolders:
+        misplaced = sorted(subfolders & {*PARTS, 'val', 'unlabeled'})
+        if misplaced:
+            raise InputError(
+                f'{path} has {misplaced[0]}/ but no train/; put the class folders into '
+                'train/.'
+            )
+        source = sources.class_folders(path, read)
+        return source, {'train': np.arange(len(source), dtype=np.int32)}
+    for name in sorted(subfolders):
+        # A misspelt 'unlabeled' would otherwise be left out without a word.
+        checks.known(f'a folder of {path}', name, PARTS)
+    names: list[str] = []
+    labels: list[int] = []
+    classes, rows = None, {}
+    for part in PARTS:
+        if part not in subfolders:
+            continue
+        inside = folders.scan(path / part, read.endings)
+        found = [sources.NO_LABEL] * len(inside)
+        if part != 'unlabelled':
+            found, classes = folders.by_folder(path / part, inside, classes)
+        rows[part] = np.arange(len(names), len(names) + len(inside), dtype=np.int32)
+        names += [f'{part}/{name}' for name in inside]
+        labels += found
+    return folders.Files(path, names, read, labels=labels, classes=classes), rows
+
+
+def _reader(path: Path, size, channels, rate, seconds) -> folders.Read:
+    """How to read the files of a folder: as pictures or as sounds."""
+    found = folders.scan(path, (*sources.Pictures.endings, *sources.Waves.endings))
+    sounds = [name for name in found if name.lower().endswith(sources.Waves.endings)]
+    if sounds and len(sounds) < len(found):
+        picture = next(name for name in found if name not in sounds)
+        raise InputError(
+            f'{path} holds pictures and sounds, {picture} and {sounds[0]}; put them '
+            'into two folders.'
+        )
+    if sounds:
+        if rate is None or seconds is None:
+            raise InputError(
+                f'{path} holds sounds; give rate, in samples a second, and seconds.'
+            )
+        return sources.Waves(rate, seconds)
+    if size is None or channels is None:
+        measured = pictures.measure((path / name for name in found), size)
+        size, channels = measured.size, channels or measured.channels
+    return sources.Pictures(size, channels)
