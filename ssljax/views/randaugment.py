@@ -1,0 +1,237 @@
+"""RandAugment: a few of Pillow's operations, drawn for every image by itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from ssljax.contracts import Array, Example, InputError, View
+from ssljax.views import coordinates, levels, operations, warp
+from ssljax.views.rows import row_by_row
+
+Colour = tuple[int, int, int]
+"""Red, green and blue in [0, 255]."""
+
+
+class Pool(NamedTuple):
+    """What a policy draws from."""
+
+    ranges: Mapping[str, tuple[float, float]]
+    """By operation: the magnitudes between which it is drawn, in Pillow's units."""
+    grades: int = 0  # whole magnitudes 1 .. grades - 1 of so many parts; 0: any
+    chance: float = 1.0  # that an operation that was drawn is done
+    signed: tuple[str, ...] = ()  # whose magnitude may turn negative
+    fill: Colour = (0, 0, 0)  # what moves in
+    hole: Colour = (125, 123, 114)  # what the holes show
+    side: tuple[float, float] = (0.0, 0.5)  # of the last hole, in shares of the width
+
+
+_GEOMETRY = tuple(operations.MOVES)
+_ENHANCERS = ('Brightness', 'Color', 'Contrast', 'Sharpness')
+_FIXMATCH = {
+    'AutoContrast': (0, 1),
+    'Equalize': (0, 1),
+    'Identity': (0, 1),
+    'Posterize': (4, 8),
+    'Rotate': (-30, 30),
+    'Solarize': (0, 256),
+    **dict.fromkeys(_ENHANCERS, (0.05, 0.95)),
+    **dict.fromkeys(('ShearX', 'ShearY', 'TranslateX', 'TranslateY'), (-0.3, 0.3)),
+}
+_UDA = {
+    'AutoContrast': (0, 1),
+    'Cutout': (0, 20 / 32),
+    'Equalize': (0, 1),
+    'Invert': (0, 1),
+    'Posterize': (4.99, 0.99),  # 4 less the whole part of what is lost
+    'Rotate': (0, 30),
+    'Solarize': (256, 0),
+    **dict.fromkeys(_ENHANCERS, (0.1, 1.9)),
+    **dict.fromkeys(('ShearX', 'ShearY'), (0, 0.3)),
+    **dict.fromkeys(('TranslateX', 'TranslateY'), (0, 10 / 32)),
+}
+_MEAN: Colour = (125, 122, 113)  # of CIFAR-10: 0 once it is normalised
+
+POOLS: Mapping[str, Pool] = {
+    'fixmatch': Pool(_FIXMATCH),
+    'uda': Pool(
+        _UDA,
+        grades=10,
+        chance=0.5,
+        signed=_GEOMETRY,
+        fill=_MEAN,
+        hole=_MEAN,
+        side=(0.5, 0.5),
+    ),
+}
+
+
+def randaugment(
+    n: int = 2,
+    m: float | str = 'random',
+    pool: str | Pool = 'fixmatch',
+    *,
+    cutout: bool = True,
+) -> View:
+    """Applies n operations, drawn with replacement, and cuts a square hole.
+
+    Works on 256 grey levels, exactly as Pillow does; a float image is rounded to them
+    first. Geometry takes the nearest pixel, as Pillow does by default, and moves every
+    spatial field. Grey images keep one channel: 'Color' does nothing to them.
+
+    Args:
+      n: operations an image, > 0: 2 in FixMatch, 3 in USB.
+      m: 'random' draws every magnitude, uniformly, as FixMatch and USB do; a number in
+        [0, 30] sets all to that part of their range, as in RandAugment.
+      pool: 'fixmatch', the 14 operations of FixMatch and USB; 'uda', the 15 of UDA,
+        each done with probability 0.5 at one of nine magnitudes, where lengths in
+        pixels are shares of the side, holes are USB's and what moves in is CIFAR-10's
+        mean; or a Pool.
+      cutout: whether to cut the hole.
+
+    Raises:
+      InputError: if an argument is none of these.
+
+    Source: Cubuk et al. 2019, arXiv 1909.13719; Sohn et al. 2020 (FixMatch), arXiv
+    2001.07685, table 12; Xie et al. 2019 (UDA), arXiv 1904.12848.
+    """
+    if n < 1:
+        raise InputError(f'n is {n}; give a number of operations above 0.')
+    if m != 'random' and (isinstance(m, str) or not 0 <= m <= 30):
+        raise InputError(f"m is {m!r}; give 'random' or a number in [0, 30].")
+    pool = _found(pool)
+    names = tuple(pool.ranges)
+    low, high = np.array(list(pool.ranges.values()), np.float32).T
+    signed = np.isin(names, pool.signed)
+    if m != 'random':  # the strength of both ways, not a place between them
+        both = low == -high
+        low, signed = np.where(both, 0, low), signed | both
+    low, high, signed = jnp.array(low), jnp.array(high), jnp.array(signed)
+
+    def view(key, example):
+        # One draw of all that is random: a hash a number is most of a small image.
+        draw = jax.random.uniform(key, (n, 6))
+        end = jax.random.uniform(jax.random.fold_in(key, n), (3,))
+        which = jnp.floor(draw[:, 0] * len(names)).astype(jnp.int32)
+        part = draw[:, 1] if m == 'random' else jnp.full((n,), m / 30)
+        if pool.grades and m == 'random':
+            part = (1 + jnp.floor(part * (pool.grades - 1))) / pool.grades
+        magnitude = low[which] + part * (high - low)[which]
+        turn = signed[which] & (draw[:, 2] < 0.5)
+        magnitude = jnp.where(turn, -magnitude, magnitude)
+        which = jnp.where(draw[:, 3] < pool.chance, which, len(names))
+        finish = None
+        if cutout:
+            side = pool.side[0] + end[0] * (pool.side[1] - pool.side[0])
+            finish = (side, end[1:])
+        steps = [(which[i], magnitude[i], draw[i, 4:]) for i in range(n)]
+        return applied(example, (*names, 'Identity'), steps, pool, finish)
+
+    return row_by_row(view)
+
+
+def applied(
+    example: Example,
+    names: Sequence[str],
+    steps: Sequence[tuple[Array, Array, Array]],
+    pool: Pool,
+    finish: tuple[Array, Array] | None = None,
+) -> Example:
+    """Applies a policy that has been drawn.
+
+    Args:
+      example: with ``image`` [H, W, channels].
+      names: operations.
+      steps: (which of the names, its magnitude, a place [2] in [0, 1)) in order.
+      pool: for its colours.
+      finish: (side, place) of a hole at the end, in shares of the width.
+
+    Returns:
+      The example with a float32 image; ``warp`` and what it moves have followed.
+    """
+    pixels = levels.planes(warp.flat(example)['image'])
+    size = pixels.shape[1:]
+    source = operations.STAY
+    branches = [_branch(name, size, pool) for name in names]
+    for which, magnitude, place in steps:
+        pixels, step = jax.lax.switch(which, branches, pixels, magnitude, place)
+        source = _after(source, step)
+    if finish is not None:
+        box = operations.hole(finish[0] * size[1], finish[1], size)
+        pixels = operations.filled(pixels, box, pool.hole)
+    matrix = coordinates.inverse(_centred(source))
+
+    def follow(array, outside):
+        if outside is None:
+            return levels.image(pixels)
+        taken = warp.resample(array[..., None], matrix, fill=outside, nearest=True)
+        return taken[..., 0]
+
+    return warp.move(example, matrix, pixels=follow)
+
+
+def _branch(name: str, size: tuple[int, int], pool: Pool):
+    stay = jnp.array(operations.STAY)
+    if name in operations.MOVES:
+
+        def branch(pixels, magnitude, place):
+            source = operations.MOVES[name](magnitude, size)
+            row = jnp.stack([jnp.asarray(x, jnp.float32) for x in source])
+            return operations.moved(pixels, source, pool.fill), row
+
+    elif name == 'Cutout':
+
+        def branch(pixels, magnitude, place):
+            box = operations.hole(magnitude * size[1], place, size)
+            return operations.filled(pixels, box, pool.hole), stay
+
+    else:
+
+        def branch(pixels, magnitude, place):
+            return operations.TONES[name](pixels, magnitude, place), stay
+
+    return branch
+
+
+def _after(first: operations.Source, then: Array) -> operations.Source:
+    """Where a pixel comes from when two moves follow each other."""
+    a, b, c, d, e, f = first
+    p, q, r, s, t, u = then
+    return (
+        a * p + b * s,
+        a * q + b * t,
+        a * r + b * u + c,
+        d * p + e * s,
+        d * q + e * t,
+        d * r + e * u + f,
+    )
+
+
+def _centred(source: operations.Source) -> Array:
+    """[3, 3], from the view's pixels to the image's, counted from pixel centres."""
+    a, b, c, d, e, f = source
+    x, y = c + 0.5 * (a + b) - 0.5, f + 0.5 * (d + e) - 0.5
+    rows = ((a, b, x), (d, e, y), (0.0, 0.0, 1.0))
+    return jnp.stack(
+        [jnp.stack([jnp.asarray(v, jnp.float32) for v in r]) for r in rows]
+    )
+
+
+def _found(pool: str | Pool) -> Pool:
+    if isinstance(pool, str):
+        if pool not in POOLS:
+            raise InputError(
+                f'pool is {pool!r}; give one of {sorted(POOLS)}, or a Pool.'
+            )
+        return POOLS[pool]
+    known = {*operations.TONES, *operations.MOVES, 'Cutout'}
+    unknown = sorted(set(pool.ranges) - known)
+    if unknown or not pool.ranges:
+        raise InputError(
+            f'pool.ranges has {unknown or "nothing"}; give some of {sorted(known)}.'
+        )
+    return pool
