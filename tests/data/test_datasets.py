@@ -2,6 +2,7 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ssljax import data
 from ssljax.contracts import InputError
@@ -152,3 +153,108 @@ def test_a_missing_label_array_and_a_budget_too_large(load):
         load({'image': _toy()['image']})
     with pytest.raises(InputError, match='class 0 has 14 .* asks for 15'):
         load(_toy(), labels_per_class=15)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Saves ``count`` pictures of classes cat and dog; returns their folder."""
+
+    def save(count=40):
+        random = np.random.default_rng(0)
+        for i in range(count):
+            path = tmp_path / 'photos' / ('cat', 'dog')[i % 2] / f'{i:03d}.png'
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(random.integers(0, 256, (4, 4, 3), np.uint8)).save(path)
+        return tmp_path / 'photos'
+
+    return save
+
+
+def test_a_folder_is_decoded_once_if_it_fits(photos, tmp_path):
+    small = data.load(photos(), labels_per_class=2)
+    assert isinstance(small.source, data.Arrays) and small.name == 'photos'
+    assert small.source.fields['image'].dtype == np.uint8
+    assert small.classes == ('cat', 'dog') and small.num_classes == 2
+    lazy = data.load(photos(), labels_per_class=2, memory=100)
+    assert not isinstance(lazy.source, data.Arrays)
+    for part, rows in small.rows.items():
+        np.testing.assert_array_equal(lazy.rows[part], rows)
+    for row in (0, 21):
+        assert lazy.source.name(row) == small.source.name(row)
+        for field, value in lazy.source[row].items():
+            np.testing.assert_array_equal(small.source[row][field], value)
+
+    # A split that was made for one of them holds for the other.
+    split = splits.make('photos', lazy.source, seed=3, test=8, validation=4)
+    splits.save(tmp_path / 'split.json', split)
+    again = data.load(photos(), labels_per_class=2, split_file=tmp_path / 'split.json')
+    np.testing.assert_array_equal(again.rows['test'], split.test)
+
+
+def test_a_table_labels_a_few(photos):
+    folder = photos()
+    labels = [f'cat/{i:03d}.png,cat' for i in range(0, 20, 2)]
+    labels += [f'dog/{i:03d}.png,dog' for i in range(1, 21, 2)]
+    (folder / 'labels.csv').write_text('\n'.join(['path,label', *labels]))
+    dataset = data.load(folder / 'labels.csv', labels_per_class=None)
+    counts = {part: len(rows) for part, rows in dataset.rows.items()}
+    # 20 labels: 4 test, 2 validation, 14 labelled; 20 more never had one.
+    assert counts == {'labelled': 14, 'unlabelled': 34, 'validation': 2, 'test': 4}
+    assert dataset.split['labels'] == 14
+    few = data.load(folder / 'labels.csv', labels_per_class=1, test=6, validation=0)
+    assert (few.split['labels'], few.split['test']) == (2, 6)
+
+
+def test_bad_files_are_left_out_with_a_warning(photos):
+    folder = photos(200)
+    (folder / 'cat/000.png').write_text('no picture')
+    with pytest.warns(UserWarning, match='1 of 200 rows .* left out: cat/000.png: no'):
+        dataset = data.load(folder, labels_per_class=None)
+    assert not any(0 in rows for rows in dataset.rows.values())
+    assert (
+        sum(len(dataset.rows[p]) for p in ('unlabelled', 'validation', 'test')) == 199
+    )
+    assert [(item.row, item.name) for item in dataset.bad] == [(0, 'cat/000.png')]
+    for i in range(2, 6, 2):
+        (folder / f'cat/{i:03d}.png').write_text('no picture')
+    with pytest.raises(InputError, match='3 of 200 rows .* share 0.01; .*cat/004.png'):
+        data.load(folder, labels_per_class=None)
+    for file in folder.rglob('*.png'):
+        file.write_text('no picture')
+    with pytest.raises(InputError, match='none of the pictures can be read'):
+        data.load(folder, labels_per_class=None)
+
+
+def test_own_test_rows_without_a_label_are_not_trained_on(load, tmp_path):
+    source = data.Arrays({'label': np.array([0, 1, 0, 1, -1, -1], np.int32)})
+    records = data.sources.records
+    shard = records.write_shard(source, range(6), records.shard_path(tmp_path, 0, 1))
+    parts = {'train': np.arange(4), 'test': np.array([4]), 'unlabelled': np.array([5])}
+    records.finish(tmp_path, source, parts, [shard.rows], 'f')
+    dataset = data.load(tmp_path, labels_per_class=1, test=0, validation=0)
+    assert sorted(dataset.rows['unlabelled']) == [0, 1, 2, 3, 5]
+
+
+def test_a_split_that_names_its_labelled_rows(load, tmp_path):
+    dataset = load(_toy())
+    labels = dataset.source.fields['label']
+    file = tmp_path / 'split.json'
+    base = splits.make('mine.npz', dataset.source, seed=0, test=8, validation=4)
+    tail = data.long_tailed(
+        base, labels, labelled=4, gamma=4, unlabelled=8, unlabelled_gamma=2
+    )
+    splits.save(file, tail, labels)
+    found = load(_toy(), split_file=file, labels_per_class=None)
+    assert np.bincount(labels[found.rows['labelled']]).tolist() == [4, 1]
+    assert np.bincount(labels[found.rows['unlabelled']]).tolist() == [8, 4]
+    with pytest.raises(InputError, match='labels_per_class is 2, but split_file'):
+        load(_toy(), split_file=file)
+
+    splits.save(file, data.open_set(base, labels, [1], per_class=3), labels)
+    found = load(_toy(), split_file=file, labels_per_class=None)
+    assert found.num_classes == 1 and found.classes == ('1',)
+    seen = found.source.fields['label']
+    np.testing.assert_array_equal(seen, np.where(labels == 1, 0, -1))
+    for part in ('labelled', 'validation', 'test'):
+        assert len(found.rows[part]) and not seen[found.rows[part]].any()
+    np.testing.assert_array_equal(found.rows['unlabelled'], base.train)

@@ -124,6 +124,45 @@ def test_a_file_that_is_no_split(source, tmp_path, content):
         splits.load(tmp_path / 'split.json', source)
 
 
+def test_groups_stay_together():
+    group = np.repeat(np.arange(12), 5)
+    source = Arrays({'label': np.tile([0, 1], 30)})
+    split = splits.make('toy', source, seed=0, test=17, validation=10, groups=group)
+    assert (len(split.test), len(split.validation)) == (15, 10)
+    parts = [set(group[getattr(split, part)]) for part in splits.PARTS]
+    assert not parts[0] & parts[1] and not parts[0] & parts[2]
+    assert not parts[1] & parts[2] and set.union(*parts) == set(range(12))
+    other = splits.make('toy', source, seed=1, test=17, validation=10, groups=group)
+    assert set(group[other.test]) != parts[0]
+    with pytest.raises(InputError, match='test is 4, but the smallest group has 5'):
+        splits.make('toy', source, seed=0, test=4, validation=0, groups=group)
+
+
+def test_named_rows_round_trip(source, tmp_path):
+    split = splits.make('toy', source, seed=5, test=20, validation=6)
+    split = split._replace(
+        labelled=split.train[:3], unlabelled=split.train[2:9], known=(2, 0)
+    )
+    path = tmp_path / 'split.json'
+    splits.save(path, split, source.fields['label'])
+    content = json.loads(path.read_text())
+    assert content['version'] == 2
+    assert sum(content['labels_per_class']) == content['counts']['labelled'] == 3
+    loaded = splits.load(path, source)
+    assert loaded.known == (2, 0)
+    for part in ('labelled', 'unlabelled'):
+        np.testing.assert_array_equal(
+            getattr(loaded, part), getattr(split, part), strict=True
+        )
+    splits.save(path, split._replace(labelled=split.test[:3]))
+    with pytest.raises(InputError, match='by hand'):
+        splits.load(path, source)
+    del content['labelled']
+    path.write_text(json.dumps(content))
+    with pytest.raises(InputError, match='lacks labelled'):
+        splits.load(path, source)
+
+
 def test_the_committed_digits_split(root, tmp_path):
     source = sources.digits()
     split = splits.load(root / COMMITTED, source)  # checks the hash, and disjoint
