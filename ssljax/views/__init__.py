@@ -1,5 +1,6 @@
 """Views: ``view(key, example) -> example``, weak for teachers, strong for students."""
 
+from ssljax.views import mixing, series, sound, spectra, text
 from ssljax.views.align import align
 from ssljax.views.elastic import elastic
 from ssljax.views.framing import perspective, resized_crop
@@ -45,6 +46,7 @@ __all__ = [
     'intensity3d',
     'jitter',
     'maybe',
+    'mixing',
     'move',
     'noise',
     'normalize',
@@ -57,8 +59,12 @@ __all__ = [
     'rotate90',
     'rotate_points',
     'scale_points',
+    'series',
     'shift',
     'shuffle_patches',
+    'sound',
+    'spectra',
+    'text',
     'to_float',
     'turn3d',
     'unshuffle_patches',
