@@ -9,7 +9,7 @@
     batch = feed(step)  # the same batch for the same step, for ever
 """
 
-from ssljax.data import checks, sources, splits
+from ssljax.data import checks, sources, splits, tokens
 from ssljax.data.batches import collate
 from ssljax.data.budgets import long_tailed, open_set
 from ssljax.data.datasets import Dataset, load
@@ -47,4 +47,5 @@ __all__ = [
     'sources',
     'splits',
     'stream',
+    'tokens',
 ]

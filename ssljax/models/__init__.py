@@ -10,6 +10,8 @@ except ImportError:
 from ssljax.models.adapters import from_linen, from_nnx
 from ssljax.models.cnn import small_cnn
 from ssljax.models.mlp import mlp
+from ssljax.models.series import series_cnn
+from ssljax.models.text import text_cnn
 from ssljax.models.wrn import load_usb_weights, wide_resnet
 
 __all__ = [
@@ -17,6 +19,8 @@ __all__ = [
     'from_nnx',
     'load_usb_weights',
     'mlp',
+    'series_cnn',
     'small_cnn',
+    'text_cnn',
     'wide_resnet',
 ]

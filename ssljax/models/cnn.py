@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 from flax import nnx
@@ -39,14 +39,20 @@ def small_cnn(
     Raises:
       InputError: for another norm, or images that do not fit.
     """
-    if norm not in _NORMS:
-        raise InputError(f"norm must be 'group' or 'batch', found {norm!r}.")
+    make = norm_of(norm)
     return from_nnx(
         lambda rngs: _SmallCNN(
-            num_classes, image_channels, channels, norm, dropout, rngs=rngs
+            num_classes, image_channels, channels, make, dropout, rngs=rngs
         ),
         parts={'encode': 'encode', 'head': 'head'},
     )
+
+
+def norm_of(name: str) -> Callable[..., nnx.Module]:
+    """Returns ``(width, *, rngs) -> layer``, of 'group' or 'batch'."""
+    if name not in _NORMS:
+        raise InputError(f"norm must be 'group' or 'batch', found {name!r}.")
+    return _NORMS[name]
 
 
 def _group_norm(width, *, rngs):
@@ -65,7 +71,7 @@ class _SmallCNN(nnx.Module):
             nnx.Conv(a, b, (3, 3), use_bias=False, rngs=rngs)
             for a, b in zip(widths, widths[1:], strict=False)
         )
-        self.norms = nnx.List(_NORMS[norm](b, rngs=rngs) for b in widths[1:])
+        self.norms = nnx.List(norm(b, rngs=rngs) for b in widths[1:])
         self.dropout = nnx.Dropout(dropout, rngs=rngs)
         self.classifier = nnx.Linear(channels[-1], num_classes, rngs=rngs)
 

@@ -14,8 +14,9 @@ from ssljax.contracts import InputError, Metric, Task
 
 def classification(
     num_classes: int,
-    image_shape: tuple[int, ...] = (),
+    shape: tuple[int, ...] = (),
     *,
+    inputs: str = 'image',
     consistency: Callable = losses.cross_entropy,
 ) -> Task:
     """Returns the task of naming one of ``num_classes`` classes.
@@ -25,7 +26,10 @@ def classification(
 
     Args:
       num_classes: C, at least 2.
-      image_shape: [H, W, channels] of one image, for tests and traces at full shape.
+      shape: of one example's input, for tests and traces at full shape: [H, W,
+        channels] of an image, [T] of a wave, [T, channels] of a series, [T] of tokens.
+      inputs: the field that the network eats, 'image', 'wave', 'series' or another one
+        of floats; or 'tokens', which brings 'length' [] with it, both int32.
       consistency: ``(logits [..., C], targets) -> [...]``: ``losses.cross_entropy``,
         ``losses.mean_squared_error``, ``losses.kl_divergence``, ...
 
@@ -48,13 +52,16 @@ def classification(
     def decode(outputs):
         return jax.nn.softmax(jnp.asarray(logits_of(outputs), jnp.float32))
 
-    example = {
-        'image': jax.ShapeDtypeStruct(tuple(image_shape), jnp.float32),
-        'label': jax.ShapeDtypeStruct((), jnp.int32),
-    }
+    if inputs == 'label':
+        raise InputError("inputs is 'label', which is what the network shall tell.")
+    number = jax.ShapeDtypeStruct((), jnp.int32)
+    kind = jnp.int32 if inputs == 'tokens' else jnp.float32
+    fields = {inputs: jax.ShapeDtypeStruct(tuple(shape), kind)}
+    if inputs == 'tokens':
+        fields['length'] = number
     return Task(
-        example=example,
-        inputs=('image',),
+        example={**fields, 'label': number},
+        inputs=tuple(fields),
         decode=decode,
         supervised=lambda outputs, example: {
             'supervised': losses.cross_entropy(logits_of(outputs), example['label'])

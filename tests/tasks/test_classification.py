@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ssljax import losses, targets, tasks
-from ssljax.contracts import InputError
+from ssljax.contracts import InputError, inputs_of
 
 LOGITS = 2 * np.random.default_rng(0).normal(size=(6, 4)).astype(np.float32)
 IDS = np.array([0, 1, 2, 3, 0, 1], np.int32)
@@ -64,6 +64,20 @@ def test_example_and_transport():
     np.testing.assert_array_equal(task.transport(LOGITS, warp, np.eye(3)), LOGITS)
 
 
-def test_one_class_is_refused():
-    with pytest.raises(InputError):
+def test_other_inputs_than_images():
+    task = tasks.classification(4, (160, 1), inputs='series')
+    assert task.inputs == ('series',) and set(task.example) == {'series', 'label'}
+    assert task.example['series'].shape == (160, 1)
+    task = tasks.classification(4, (32,), inputs='tokens')
+    assert task.inputs == ('tokens', 'length')
+    assert task.example['tokens'].dtype == task.example['length'].dtype == jnp.int32
+    assert task.example['length'].shape == ()
+    example = {'tokens': 1, 'length': 2, 'label': 3}
+    assert inputs_of(task, example) == {'tokens': 1, 'length': 2}
+
+
+def test_refusals():
+    with pytest.raises(InputError, match='num_classes is 1'):
         tasks.classification(1)
+    with pytest.raises(InputError, match="inputs is 'label'"):
+        tasks.classification(2, inputs='label')
