@@ -10,12 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from ssljax.contracts import InputError
-from ssljax.data import checks
+from ssljax.data import checks, sources
 
 Items = Sequence[str | int]
 """Names of items, in order: paths inside a folder, or indices of an array."""
-
-_MODES = {1: 'L', 3: 'RGB', 4: 'RGBA'}
 
 
 def batches(
@@ -27,7 +25,7 @@ def batches(
       path: of a folder, searched with its subfolders in the order of their names, or of
         an .npz with ``image``.
       shape: (H, W, channels) that the network was trained on. Pictures of a folder are
-        turned upright, converted and resized to it; arrays must have it.
+        converted and resized to it as ``sources.Pictures`` does; arrays must have it.
       size: images a batch; the last one may be smaller.
 
     Returns:
@@ -103,55 +101,12 @@ def arrays(
 
 
 def _folder(path: Path, shape: tuple[int, int, int], size: int):
-    try:
-        from PIL import Image
-    except ImportError:
-        raise InputError(
-            'Reading a folder of images needs Pillow, which comes with pip install '
-            "'ssljax[data]'."
-        ) from None
-    if shape[2] not in _MODES:
-        raise InputError(
-            f'The network wants {shape[2]} channels, which no picture has; give an '
-            '.npz with image.'
-        )
-    endings = {
-        ending
-        for ending, kind in Image.registered_extensions().items()
-        if kind in Image.OPEN
-    }
-    files = sorted(
-        file
-        for file in path.rglob('*')
-        if file.suffix.lower() in endings and not file.name.startswith('.')
-    )
-    if not files:
-        raise InputError(f'{path} holds no images; give a folder of PNG or JPEG files.')
+    source = sources.flat_folder(path, sources.Pictures(shape[:2], shape[2]))
 
     def read() -> Iterator[tuple[Items, np.ndarray]]:
-        for at in range(0, len(files), size):
-            some = files[at : at + size]
-            names = [file.relative_to(path).as_posix() for file in some]
-            yield names, np.stack([_picture(file, shape) for file in some])
+        for at in range(0, len(source), size):
+            some = range(len(source))[at : at + size]
+            images = np.stack([source[row]['image'] for row in some])
+            yield [source.name(row) for row in some], images.astype(np.float32) / 255
 
-    return len(files), read()
-
-
-def _picture(file: Path, shape: tuple[int, int, int]) -> np.ndarray:
-    """[H, W, channels] float32 in [0, 1]."""
-    from PIL import Image, ImageOps
-
-    height, width, channels = shape
-    try:
-        with Image.open(file) as image:
-            if image.mode.startswith(('I', 'F')):
-                # convert() would clip 16 bits to 8 rather than scale them.
-                raise ValueError(f'more than 8 bits a channel (mode {image.mode})')
-            upright = ImageOps.exif_transpose(image).convert(_MODES[channels])
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise InputError(
-            f'{file} can not be read as a picture: {error}; mend or remove it.'
-        ) from error
-    if upright.size != (width, height):
-        upright = upright.resize((width, height), Image.Resampling.BILINEAR)
-    return np.asarray(upright, np.float32).reshape(shape) / 255
+    return len(source), read()

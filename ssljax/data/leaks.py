@@ -39,6 +39,8 @@ def leaks(source: Source, parts: Mapping[str, np.ndarray]) -> list[Leak]:
     """
     trained = [part for part in parts if part not in JUDGED]
     judged = [part for part in JUDGED if part in parts]
+    if not judged:
+        return []
     where: dict[str, tuple[str, int]] = {}
     found = []
     for part in (*trained, *judged):

@@ -40,8 +40,8 @@ def test_folder_in_colour(tmp_path):
 @pytest.mark.parametrize(
     'name, content, sentence',
     [
-        ('broken.png', b'no picture', r'broken.png can not be read as a picture'),
-        ('cut.png', None, r'cut.png can not be read as a picture'),
+        ('broken.png', b'no picture', r'broken.png can not be read: no picture'),
+        ('cut.png', None, r'cut.png can not be read'),
         ('deep.png', np.arange(64, dtype=np.uint16).reshape(8, 8), 'more than 8 bits'),
     ],
 )
@@ -57,7 +57,7 @@ def test_unreadable_picture(tmp_path, name, content, sentence):
 
 
 def test_folder_without_pictures(tmp_path):
-    with pytest.raises(InputError, match='holds no images'):
+    with pytest.raises(InputError, match='holds no files that can be read'):
         _read(tmp_path)
 
 
