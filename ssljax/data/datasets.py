@@ -76,8 +76,8 @@ def load(
         name, size=size, channels=channels, rate=rate, seconds=seconds
     )
     name = named.short(name)
-    if 'label' not in source.columns:
-        raise InputError(f'{name} has no field label; give one, -1 for none.')
+    if np.max(source.columns.get('label', -1), initial=-1) < 0:
+        raise InputError(f'{name} has no labels; give some rows one.')
     source, bad = _in_memory(source, memory)
     labels = source.columns['label']
     hidden = _hidden(labels, parts)

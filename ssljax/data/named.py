@@ -84,6 +84,11 @@ def read(
     elif name == 'digits':
         source = sources.digits()
     else:
+        if path.suffix or path.name != name:
+            raise InputError(
+                f'{name} does not exist; give the path of a folder, .npz, .csv or '
+                f'.jsonl, digits, or <path> after one of {":, ".join(READERS)}:.'
+            )
         checks.known(
             'name (or the path of a folder, .npz, .csv or .jsonl)',
             prefix,

@@ -235,6 +235,15 @@ def test_own_test_rows_without_a_label_are_not_trained_on(load, tmp_path):
     assert sorted(dataset.rows['unlabelled']) == [0, 1, 2, 3, 5]
 
 
+def test_data_without_a_label(tmp_path):
+    source = data.Arrays({'image': np.zeros((3, 2, 2))})
+    records = data.sources.records
+    shard = records.write_shard(source, range(3), records.shard_path(tmp_path, 0, 1))
+    records.finish(tmp_path, source, {}, [shard.rows], 'f')
+    with pytest.raises(InputError, match='has no labels'):
+        data.load(tmp_path, labels_per_class=None)
+
+
 def test_a_split_that_names_its_labelled_rows(load, tmp_path):
     dataset = load(_toy())
     labels = dataset.source.fields['label']

@@ -97,6 +97,9 @@ def test_names_and_prefixes(tmp_path):
     for prefix in set(named.READERS) - {'tfds'}:
         with pytest.raises(InputError, match='missing'):
             data.read(f'{prefix}:{tmp_path}/missing')
+    for name in (tmp_path / 'missing', 'photos/', 'mine.npy'):
+        with pytest.raises(InputError, match=f'{name} does not exist'):
+            data.read(name)
     with pytest.raises(InputError, match="'cifar1'.*mean 'cifar10'"):
         data.read('cifar1:x')
     with pytest.raises(InputError, match='give mnist:<path>'):
