@@ -121,6 +121,12 @@ class Streaming:
             self.close()  # where an interrupted iterator stands is anybody's guess
             raise
         self._next = step + 1
+        if self._workers and batch is not None:
+            # Out of the memory shared with the worker, which is soon scarce.
+            batch = {
+                name: {field: np.array(x) for field, x in fields.items()}
+                for name, fields in batch.items()
+            }
         return self._checked(step, batch, bad)
 
     def close(self) -> None:

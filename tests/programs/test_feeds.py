@@ -1,0 +1,42 @@
+"""What a fit does with feeds that hold threads, or data on the device."""
+
+import numpy as np
+import pytest
+
+from ssljax.contracts import InputError
+from ssljax.programs import Run
+from ssljax.programs.fit import _images
+
+
+class Open:
+    """A feed with threads to end, which fails at a step."""
+
+    def __init__(self, feed, fails=None):
+        self.feed, self.fails, self.closed = feed, fails, 0
+
+    def __call__(self, step):
+        if step == self.fails:
+            raise InputError('a row is bad')
+        return self.feed(step)
+
+    def close(self):
+        self.closed += 1
+
+
+def test_a_fit_closes_its_feed_also_when_it_fails(linear, tmp_path):
+    feed = Open(linear.feed)
+    Run(tmp_path / 'a', progress=False).fit('main', linear.METHOD, feed, 2)
+    assert feed.closed == 1
+    feed = Open(linear.feed, fails=1)
+    with pytest.raises(InputError, match='a row is bad'):
+        Run(tmp_path / 'b', progress=False).fit('main', linear.METHOD, feed, 2)
+    assert feed.closed == 1
+
+
+def test_what_is_resident_is_no_batch():
+    batch = {
+        'labelled': {'index': np.arange(4)},
+        'unlabelled': {'index': np.arange(8)},
+        'resident': {'image': np.zeros((100, 2, 2, 1))},
+    }
+    assert _images(batch) == 12
