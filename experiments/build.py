@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+import operator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,40 +14,52 @@ import optax
 
 from experiments import workdir
 from ssljax import data, methods, models, schedules, tasks, teachers, views
-from ssljax.contracts import InputError, Method, Network, State, View
+from ssljax.contracts import InputError, Method, Network, State, Task, View
 from ssljax.data import checks
 from ssljax.methods import catalogue
 from ssljax.programs import Run
 from ssljax.programs.job import Job, feed_for
 
 CONFIGS = Path(__file__).parent / 'configs'
-NETWORKS = ('small_cnn', 'wide_resnet', 'mlp')
-VIEWS = ('shift', 'affine', 'jitter', 'noise', 'cutout')
-"""In the order in which they are applied, whatever the configuration's."""
+NETWORKS = ('small_cnn', 'wide_resnet', 'mlp', 'series_cnn', 'text_cnn')
+VIEWS = (
+    *('resized_crop', 'crop_pad', 'shift', 'flip_horizontal', 'flip_vertical'),
+    *('rotate90', 'affine', 'perspective', 'elastic', 'colour_jitter'),
+    *('random_grayscale', 'random_blur', 'randaugment', 'augmix', 'corrupt', 'jitter'),
+    *('sound.occlude', 'sound.speed', 'sound.shift', 'sound.polarity', 'sound.gain'),
+    *('sound.noise', 'spectra.log_mel', 'spectra.time_mask', 'spectra.frequency_mask'),
+    *('spectra.cutout', 'series.crop', 'series.time_warp', 'series.permute'),
+    *('series.scale', 'series.magnitude_warp', 'series.jitter', 'series.mask'),
+    *('text.drop', 'text.swap', 'noise', 'cutout', 'random_erasing', 'normalize'),
+)
+"""What a configuration may name, in the order in which they are applied: geometry,
+colours, what hides a part. Configurations forget the order of their fields."""
 
 
-def job(config: Any) -> Job:
+def job(config: Any, folder: Path | None = None) -> Job:
     """Builds what a program works with.
 
     Args:
       config: a ConfigDict as ``experiments/configs/digits/common.py`` makes it.
+      folder: of the job, for the list of rows that can't be decoded; None stops at the
+        first of them.
 
     Raises:
       InputError: if a field has a value that can't be used; the message names it.
     """
     check(config)
-    split = (
-        CONFIGS / config.split if (CONFIGS / config.split).exists() else config.split
-    )
     dataset = data.load(
         config.data,
-        labels_per_class=config.labels_per_class,
+        labels_per_class=config.labels_per_class or None,
         seed=config.seed,
-        split_file=split if config.data == 'digits' else None,
+        split_file=split_file(config),
+        **config.get('reading', {}),
     )
-    shape = dataset.source.fields['image'].shape[1:]
-    task = tasks.classification(dataset.num_classes, shape)
+    example = dataset.source[int(dataset.rows['labelled'][0])]
+    task = tasks.classification_of(example, dataset.num_classes)
     seen = {name: view(spec) for name, spec in config.views.items()}
+    feeding = {**config.get('feed', {}), 'quarantine': folder}
+    host_views = feeding.pop('views', 'step') == 'host'
 
     def method(name=None, *, steps=None, network=None, **arguments) -> Method:
         name = name or config.method
@@ -55,13 +68,31 @@ def job(config: Any) -> Job:
             catalogue.resolve(catalogue.find(name).build),
             config,
             dataset,
+            task,
             steps=steps or config.steps,
             network=network or {},
             arguments=arguments,
         )
+        if host_views:
+            return found
         return methods.prepared(found, views.prepare(found.needs, seen))
 
-    return Job(config, dataset, task, method, seen)
+    see = views.plain(seen.get('plain', views.identity))
+    return Job(config, dataset, task, method, seen, see, feeding, host_views)
+
+
+def split_file(config: Any) -> Path | None:
+    """Returns the path of ``config.split``, None for none.
+
+    One that lies beside a configuration, ``<data>/<file>``, is of that data: with
+    other data it is left out, and a split is drawn by the seed.
+    """
+    if not config.split:
+        return None
+    own = CONFIGS / config.split
+    if own.exists() and own.parent.name != data.short(config.data):
+        return None
+    return own if own.exists() else Path(config.split)
 
 
 def trained(folder: Path) -> tuple[Job, Method, State]:
@@ -71,16 +102,18 @@ def trained(folder: Path) -> tuple[Job, Method, State]:
       InputError: if the folder holds no job, or no checkpoint of it.
     """
     config = workdir.load_config(folder)
-    made = job(config)
+    made = job(config, folder)
     method = made.method()
     run = Run(folder, seed=config.seed)
-    return made, method, run.restore('main', method, feed_for(made, method))
+    feed = feed_for(made, method, run.key('main'))
+    return made, method, run.restore('main', method, feed)
 
 
 def build(
     builder: Callable[..., Method],
     config: Any,
     dataset: data.Dataset,
+    task: Task,
     *,
     steps: int,
     network: Mapping[str, Any],
@@ -106,10 +139,12 @@ def build(
         for name, spec in config.networks.items()
         if name in wanted
     }
+    what = {'task': task, 'num_classes': dataset.num_classes}
+    given = 'task' if 'task' in wanted else 'num_classes'
     return builder(
         **nets,
         optimizer=optimizer(config.optimizer, steps),
-        num_classes=dataset.num_classes,
+        **{given: what[given]},
         **arguments,
     )
 
@@ -117,21 +152,22 @@ def build(
 def net(spec: Mapping[str, Any], dataset: data.Dataset) -> Network:
     """Returns the network ``{'name': ..., **arguments}`` of ``ssljax.models``.
 
-    ``num_classes`` and ``image_channels`` are those of the data unless they are given.
+    What the data decide (``num_classes``, ``image_channels``, ``series_channels``) is taken
+    from them unless it is given.
     """
-    of_data = {
-        'num_classes': dataset.num_classes,
-        'image_channels': dataset.source.fields['image'].shape[-1],
-    }
     checks.known('networks.*.name', spec['name'], NETWORKS)
     builder = getattr(models, spec['name'])
     wanted = inspect.signature(builder).parameters
     arguments = {name: x for name, x in spec.items() if name != 'name'}
     for name in arguments:
         checks.known(f'a field of networks.* for {spec["name"]}', name, wanted)
-    return builder(
-        **{name: x for name, x in of_data.items() if name in wanted} | arguments
-    )
+    of_data = {'num_classes': lambda: dataset.num_classes}
+    of_data['image_channels'] = lambda: _shape(dataset, 'image')[-1]
+    of_data['series_channels'] = lambda: _shape(dataset, 'series')[-1]
+    for name, value in of_data.items():
+        if name in wanted and name not in arguments:
+            arguments[name] = value()
+    return builder(**arguments)
 
 
 def optimizer(spec: Any, steps: int) -> optax.GradientTransformation:
@@ -156,14 +192,46 @@ def optimizer(spec: Any, steps: int) -> optax.GradientTransformation:
 
 
 def view(spec: Mapping[str, Mapping[str, Any]]) -> View:
-    """Composes ``{name: arguments}`` of ``ssljax.views``, geometry first."""
-    for name, arguments in spec.items():
+    """Composes ``{name: arguments}`` of ``ssljax.views``, in the order of ``VIEWS``.
+
+    Views of a module are nested, ``{'series': {'jitter': arguments}}``. With
+    ``probability`` among its arguments, a view is only sometimes applied.
+    """
+    named = dict(_flat(spec))
+    parts = []
+    for name in named:
         checks.known('a view of views.*', name, VIEWS)
-        wanted = inspect.signature(getattr(views, name)).parameters
+    for name in (name for name in VIEWS if name in named):
+        builder = operator.attrgetter(name)(views)
+        arguments = dict(named[name])
+        wanted = inspect.signature(builder).parameters
+        share = None
+        if 'probability' not in wanted:
+            share = arguments.pop('probability', None)
         for argument in arguments:
             checks.known(f'a field of views.*.{name}', argument, wanted)
-    parts = [getattr(views, name)(**spec[name]) for name in VIEWS if name in spec]
+        made = builder(**arguments)
+        parts.append(made if share is None else views.maybe(share, made))
     return views.compose(*parts) if parts else views.identity
+
+
+def _flat(spec: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, value in spec.items():
+        if any(known.startswith(f'{name}.') for known in VIEWS):
+            yield from ((f'{name}.{inner}', x) for inner, x in value.items())
+        else:
+            yield name, value
+
+
+def _shape(dataset: data.Dataset, field: str) -> tuple[int, ...]:
+    """The shape of one example's field."""
+    example = dataset.source[int(dataset.rows['labelled'][0])]
+    if field not in example:
+        raise InputError(
+            f'The data have {sorted(example)}, and this network takes {field!r}; '
+            'choose another one in networks.'
+        )
+    return np.shape(example[field])
 
 
 def check(config: Any) -> None:
@@ -175,7 +243,6 @@ def check(config: Any) -> None:
     for name in (
         'steps',
         'batch_size',
-        'labels_per_class',
         'eval_batch_size',
         'log_every',
         'eval_every',

@@ -122,7 +122,7 @@ def train(config: ConfigDict, folder: Path, *, overwrite: bool = False) -> dict:
     from ssljax.programs import Run
 
     with workdir.stopwatch(folder) as seconds:
-        job = build.job(config)
+        job = build.job(config, folder)
         run = Run(
             folder,
             seed=config.seed,

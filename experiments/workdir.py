@@ -15,7 +15,13 @@ from ml_collections import ConfigDict
 from ssljax.contracts import InputError
 from ssljax.train import writers
 
-FREE = ('log_every', 'eval_every', 'checkpoint_every', 'tensorboard')
+FREE = (
+    'log_every',
+    'eval_every',
+    'checkpoint_every',
+    'tensorboard',
+    'feed.workers',
+)
 """Fields that may change between a run and its continuation."""
 
 

@@ -27,13 +27,15 @@ from ssljax.contracts import (
 def task_of(task: Task | None, num_classes: int | None, consistency: Callable) -> Task:
     """Returns ``task``, or classification where only ``num_classes`` is given.
 
+    Where the task leaves its consistency to the method, it is ``consistency``.
+
     Raises:
       InputError: if neither or both are given.
     """
     if (task is None) == (num_classes is None):
         raise InputError('Give either task or num_classes, not both and not neither.')
     if task is not None:
-        return task
+        return task if task.consistency else tasks.consistent(task, consistency)
     assert num_classes is not None  # one of the two, as checked above
     return tasks.classification(num_classes, consistency=consistency)
 

@@ -117,7 +117,7 @@ def single(
             seed=seed,
         ),
         data=Dataset('own', source, rows, num_classes, {}),
-        task=task or tasks.classification(num_classes, example),
+        task=task or tasks.classification_of(example, num_classes),
         method=lambda: ready,
         views=views,
         see=plain(views.get('plain', identity)),
@@ -134,10 +134,10 @@ def _fitted(run: Run, job: Job, method: Method) -> tuple[State, dict[str, Any]]:
         method,
         feed_for(job, method, run.key('main')),
         job.config.steps,
-        evaluate=scorer(job, 'validation') if 'validation' in rows else None,
+        evaluate=scorer(job, 'validation') if len(rows.get('validation', ())) else None,
     )
     found = run.record('main')
-    if 'test' in rows:
+    if len(rows.get('test', ())):
         test = functools.partial(scorer(job, 'test'), method, state)
         found |= run.once('test', test)
     return state, found

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ssljax import losses
-from ssljax.contracts import InputError, Metric, Task
+from ssljax.contracts import Example, InputError, Metric, Task
 
 
 def classification(
@@ -17,7 +17,7 @@ def classification(
     shape: tuple[int, ...] = (),
     *,
     inputs: str = 'image',
-    consistency: Callable = losses.cross_entropy,
+    consistency: Callable | None = None,
 ) -> Task:
     """Returns the task of naming one of ``num_classes`` classes.
 
@@ -31,7 +31,8 @@ def classification(
       inputs: the field that the network eats, 'image', 'wave', 'series' or another one
         of floats; or 'tokens', which brings 'length' [] with it, both int32.
       consistency: ``(logits [..., C], targets) -> [...]``: ``losses.cross_entropy``,
-        ``losses.mean_squared_error``, ``losses.kl_divergence``, ...
+        ``losses.mean_squared_error``, ``losses.kl_divergence``, ... None leaves it to
+        the method: squares in Mean Teacher, cross-entropy in FixMatch.
 
     Raises:
       InputError: if ``num_classes`` < 2; when traced, if the network's logits do not
@@ -59,18 +60,48 @@ def classification(
     fields = {inputs: jax.ShapeDtypeStruct(tuple(shape), kind)}
     if inputs == 'tokens':
         fields['length'] = number
-    return Task(
+    task = Task(
         example={**fields, 'label': number},
         inputs=tuple(fields),
         decode=decode,
         supervised=lambda outputs, example: {
             'supervised': losses.cross_entropy(logits_of(outputs), example['label'])
         },
-        consistency=lambda outputs, targets: {
-            'consistency': consistency(logits_of(outputs), targets.value)
-        },
+        consistency=None,
         transport=lambda prediction, warp_from, warp_to: prediction,
         metrics={'accuracy': Metric(_correct, _share)},
+    )
+    return task if consistency is None else consistent(task, consistency)
+
+
+def classification_of(example: Example, num_classes: int) -> Task:
+    """Returns the task for examples like this one.
+
+    Args:
+      example: fields of one; its input is ``tokens`` if there are, else its only field
+        beside ``label`` and ``index``.
+      num_classes: C, at least 2.
+
+    Raises:
+      InputError: if the example has several inputs, or none.
+    """
+    found = sorted(set(example) - {'label', 'index', 'length'})
+    if 'tokens' in found:
+        found = ['tokens']
+    if len(found) != 1:
+        raise InputError(
+            f'The example has the inputs {found}; classification takes one: give a '
+            'task of your own.'
+        )
+    return classification(num_classes, np.shape(example[found[0]]), inputs=found[0])
+
+
+def consistent(task: Task, loss: Callable) -> Task:
+    """Returns the task with a consistency ``(logits [..., C], targets) -> [...]``."""
+    return task._replace(
+        consistency=lambda outputs, targets: {
+            'consistency': loss(outputs['logits'], targets.value)
+        }
     )
 
 

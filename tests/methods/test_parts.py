@@ -82,8 +82,13 @@ def test_terms_of_one_name_are_refused():
 
 
 def test_one_way_to_say_the_task():
-    task = tasks.classification(3)
+    task = tasks.classification(3, consistency=losses.mean_squared_error)
     assert parts.task_of(task, None, losses.cross_entropy) is task
+    # A task that leaves it open gets the method's own.
+    outputs, even = {'logits': jnp.zeros((2, 3))}, jnp.ones((2, 3)) / 3
+    filled = parts.task_of(tasks.classification(3), None, losses.cross_entropy)
+    found = filled.consistency(outputs, Targets(even, jnp.ones(2)))['consistency']
+    np.testing.assert_allclose(found, np.log(3) * np.ones(2), rtol=1e-6)
     for wrong in (task, 3), (None, None):
         with pytest.raises(InputError, match='either task or num_classes'):
             parts.task_of(*wrong, losses.cross_entropy)

@@ -76,6 +76,15 @@ def test_other_inputs_than_images():
     assert inputs_of(task, example) == {'tokens': 1, 'length': 2}
 
 
+def test_the_task_of_an_example():
+    series = {'series': np.zeros((160, 2)), 'label': np.int32(1), 'index': 4}
+    assert tasks.classification_of(series, 4).example['series'].shape == (160, 2)
+    text = {'tokens': np.zeros(9), 'length': 3, 'label': np.int32(1)}
+    assert tasks.classification_of(text, 4).inputs == ('tokens', 'length')
+    with pytest.raises(InputError, match=r"inputs \['image', 'wave'\]"):
+        tasks.classification_of({'image': 0, 'wave': 0, 'label': 1}, 4)
+
+
 def test_refusals():
     with pytest.raises(InputError, match='num_classes is 1'):
         tasks.classification(1)

@@ -7,6 +7,8 @@ from all training rows, labels stripped.
 
 from ml_collections import ConfigDict
 
+from experiments.configs.base import base
+
 
 def digits(method: str, *, channels=(32, 64), norm='batch', **args) -> ConfigDict:
     """Returns the shared configuration with a method and its arguments.
@@ -18,28 +20,11 @@ def digits(method: str, *, channels=(32, 64), norm='batch', **args) -> ConfigDic
         40 labels alone are better off without (experiments/results/digits_grid).
       **args: the builder's arguments; ``weight`` is the peak of a ramp if ``ramp`` > 0.
     """
-    config = ConfigDict()
-    config.method = method
-    config.args = ConfigDict(args)
-    config.seed = 0
-
-    config.data = 'digits'  # or the path of an .npz
-    config.split = 'digits/split.json'  # beside this folder; or a path
-    config.labels_per_class = 4
-
-    config.steps = 1500
-    config.batch_size = 32
-    config.ramp = 0.0  # share of the steps over which args.weight rises
-    config.ema = 0.99  # decay of the averaged weights; 0 for none
-    config.optimizer = ConfigDict(
-        {'name': 'adam', 'lr': 2e-3, 'weight_decay': 0.0, 'warmup': 0}
-    )
-
-    config.networks = ConfigDict(
-        {'network': {'name': 'small_cnn', 'channels': channels, 'norm': norm}}
-    )
-    config.views = ConfigDict(
-        {
+    config = base(
+        'digits',
+        method,
+        network={'name': 'small_cnn', 'channels': channels, 'norm': norm},
+        views={
             'weak': {'shift': {'pixels': 1}},
             'strong': {
                 'affine': {
@@ -51,12 +36,9 @@ def digits(method: str, *, channels=(32, 64), norm='batch', **args) -> ConfigDic
                 'noise': {'sigma': 0.1},
                 'cutout': {'fraction': 0.5, 'fill': 0.0},
             },
-        }
+        },
+        **args,
     )
-
-    config.eval_batch_size = 250
-    config.log_every = 50
-    config.eval_every = 250
-    config.checkpoint_every = 500
-    config.tensorboard = False
+    config.split = 'digits/split.json'
+    config.labels_per_class = 4
     return config

@@ -12,6 +12,7 @@ from ssljax.contracts import InputError
 from ssljax.data import checks
 from ssljax.data.sources.arrays import Arrays
 from ssljax.data.sources.source import NO_LABEL
+from ssljax.data.tokens import PAD
 
 _PARTS = {'train': '', 'validation': 'validation_', 'test': 'test_'}
 
@@ -33,9 +34,9 @@ def npz(path: str | os.PathLike[str]) -> tuple[Arrays, dict[str, np.ndarray]]:
       path: of the file.
 
     Returns:
-      The Source, the input (``image`` [N, H, W, channels] float32, uint8 divided by
-      255; others [N, ...] float32 or int32) and ``label`` [N] int32, -1 where there is
-      none; and the rows of each part that the file has: 'train', 'validation', 'test',
+      The Source, the input (``image`` [N, H, W, channels] uint8 or float32; others
+      [N, ...] float32 or int32) and ``label`` [N] int32, -1 where there is none; for
+      ``tokens`` [N, T], filled up with 0, also their ``length`` [N]; and the rows of each part that the file has: 'train', 'validation', 'test',
       'unlabelled'.
 
     Raises:
@@ -66,7 +67,11 @@ def npz(path: str | os.PathLike[str]) -> tuple[Arrays, dict[str, np.ndarray]]:
         chunks.append((value, label.astype(np.int32)))
         start += len(value)
     values, labels = map(np.concatenate, zip(*chunks, strict=True))
-    return Arrays({field: values, 'label': labels}), rows
+    fields = {field: values, 'label': labels}
+    if field == 'tokens':
+        filled = np.maximum.accumulate(values[:, ::-1] != PAD, axis=1)
+        fields['length'] = filled.sum(1).astype(np.int32)
+    return Arrays(fields), rows
 
 
 def _read(path: str | os.PathLike[str]) -> tuple[str, dict[str, np.ndarray]]:
@@ -112,7 +117,7 @@ def _field(path: str, arrays: Mapping[str, np.ndarray]) -> str:
 
 
 def _image(name: str, values: np.ndarray) -> np.ndarray:
-    """[N, H, W, channels] float32."""
+    """[N, H, W, channels] uint8 or float32."""
     if values.ndim not in (3, 4) or not values.size:
         raise InputError(
             f'{name} has shape {values.shape}; give [N, H, W] or [N, H, W, channels], '
@@ -120,8 +125,8 @@ def _image(name: str, values: np.ndarray) -> np.ndarray:
         )
     if values.ndim == 3:
         values = values[..., None]
-    if values.dtype == np.uint8:
-        return values.astype(np.float32) / 255
+    if values.dtype == np.uint8:  # a quarter of the memory; views make floats of them
+        return values
     if not np.issubdtype(values.dtype, np.floating):
         raise InputError(
             f'{name} is {values.dtype}; give uint8 in 0 to 255, or floats ready to be '

@@ -60,14 +60,14 @@ def test_npz_joins_its_parts_with_stable_rows(tmp_path):
     np.savez(path, **parts)
     source, rows = sources.npz(path)
     assert source.fields['image'].shape == (8, 2, 3, 1)
-    assert source.fields['image'].dtype == np.float32
+    assert source.fields['image'].dtype == np.uint8
     for part, key in [
         ('train', 'image'),
         ('unlabelled', 'unlabelled_image'),
         ('test', 'test_image'),
     ]:
         np.testing.assert_allclose(
-            source.fields['image'][rows[part], ..., 0], parts[key] / 255, rtol=1e-6
+            source.fields['image'][rows[part], ..., 0], parts[key]
         )
     np.testing.assert_array_equal(source.fields['label'], [0, 1, 0, 1, 1, -1, -1, -1])
     assert 'validation' not in rows
@@ -139,3 +139,10 @@ def test_npz_of_inputs_that_can_not_be_used(tmp_path, parts, message):
     np.savez(tmp_path / 'a.npz', label=[0, 1], **parts)
     with pytest.raises(InputError, match=message):
         sources.npz(tmp_path / 'a.npz')
+
+
+def test_a_text_ends_where_only_padding_follows(tmp_path):
+    tokens = np.array([[4, 0, 5, 0, 0], [0, 0, 0, 0, 0], [1, 2, 3, 4, 5]])
+    np.savez(tmp_path / 'a.npz', tokens=tokens, label=np.array([0, 1, 0]))
+    source, _ = sources.npz(tmp_path / 'a.npz')
+    np.testing.assert_array_equal(source.fields['length'], [3, 0, 5])

@@ -1,0 +1,147 @@
+"""Unpacks the research sets that lie beside the repository into files to train on.
+
+::
+
+    python -m experiments.unpack --set=cifar10 --output=scratch/cifar10.npz
+
+Reads ``../shared/data`` (``--shared``), whose INDEX.md says where each set comes from
+and under which licence; nothing of it belongs into the repository. Without that folder
+train on the original files: ``--config.data=cifar10:<archive>`` and so on.
+"""
+
+from __future__ import annotations
+
+import csv
+import importlib.util
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+from absl import flags
+
+from experiments import launch
+from ssljax.contracts import InputError
+from ssljax.data import checks, tokens
+
+_SET = flags.DEFINE_string('set', None, 'Which set: cifar10, esc10, mitbih, agnews ...')
+_OUTPUT = flags.DEFINE_string('output', None, 'The .npz to write.')
+_SHARED = flags.DEFINE_string('shared', '../shared/data', 'Where the sets lie.')
+_FOLD = flags.DEFINE_integer('fold', 5, 'Of ESC-10: the fold to test on, 1 to 5.')
+flags.mark_flags_as_required(['set', 'output'])
+
+WORDS = 48
+"""Of a news item, in AG News: title and beginning."""
+
+
+def main() -> None:
+    """Runs what the flags say."""
+    checks.known('set', _SET.value, SETS)
+    shared = Path(_SHARED.value)
+    if not shared.is_dir():
+        raise InputError(f'shared is {shared}, which is no folder; give its path.')
+    output = Path(_OUTPUT.value)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    arrays = SETS[_SET.value](shared)
+    np.savez_compressed(output, **arrays)
+    shapes = ', '.join(f'{k} {v.dtype} {v.shape}' for k, v in arrays.items())
+    print(f'{output}: {shapes}')
+
+
+def cifar10(shared: Path) -> dict[str, np.ndarray]:
+    """The lossless part: 500 images a class to train on, the test set's first 1000."""
+    found = _packed(shared, 'cifar10/cifar10_lossless_5k_1k.npz')
+    return {
+        'image': found['x_train'],
+        'label': found['y_train'],
+        'test_image': found['x_test'],
+        'test_label': found['y_test'],
+    }
+
+
+def fashion_mnist(shared: Path) -> dict[str, np.ndarray]:
+    """All of Fashion-MNIST."""
+    found = _packed(shared, 'fashion_mnist/fashion_mnist.npz')
+    return {
+        'image': found['x_train'],
+        'label': found['y_train'],
+        'test_image': found['x_test'],
+        'test_label': found['y_test'],
+    }
+
+
+def esc10(shared: Path) -> dict[str, np.ndarray]:
+    """Log-mels [time 125, mel 64] in [0, 1], from -60 to 60 dB; one fold to test on.
+
+    Two frames of 20 ms are averaged into one.
+    """
+    found = _packed(shared, 'esc10/esc10_logmel.npz')
+    image = found['logmel_u8'].transpose(0, 2, 1).astype(np.float32) / 255
+    image = image.reshape(400, 125, 2, 64).mean(2)[..., None]
+    test = found['fold'] == _FOLD.value
+    return _parted('image', image, found['y'], ~test, test)
+
+
+def mitbih(shared: Path) -> dict[str, np.ndarray]:
+    """Beats of MIT-BIH in mV, classes N, S and V; other patients to test on.
+
+    F and Q have hardly any beat in one of the two halves (DS1, DS2), and are left out.
+    """
+    found = _packed(shared, 'mitbih_beats/mitbih_beats.npz')
+    series = found['x_i16'].astype(np.float32)[..., None] / 200
+    known = found['y'] < 3
+    train, test = (known & (found['split'] == part) for part in (0, 1))
+    return _parted('series', series, found['y'], train, test)
+
+
+def agnews(shared: Path) -> dict[str, np.ndarray]:
+    """The test split of AG News, 4 classes: 6000 items to train on, 1600 to test on."""
+    with zipfile.ZipFile(shared / 'text_agnews_sst2' / 'text.zip') as archive:
+        text = archive.read('ag_news_test.csv').decode()
+    items = [(int(c) - 1, f'{title} {body}') for c, title, body in _rows(text)]
+    order = np.random.default_rng(0).permutation(len(items))
+    items = [items[i] for i in order]
+    words = tokens.build((text for _, text in items[:6000]), size=10_000)
+    coded = tokens.encode(words, [text for _, text in items], length=WORDS)['tokens']
+    label = np.array([number for number, _ in items])
+    train = np.arange(len(items)) < 6000
+    return _parted('tokens', coded, label, train, ~train)
+
+
+SETS = {
+    'agnews': agnews,
+    'cifar10': cifar10,
+    'esc10': esc10,
+    'fashion_mnist': fashion_mnist,
+    'mitbih': mitbih,
+}
+"""``(folder) -> arrays of an .npz as ``data.load`` reads it``."""
+
+
+def _parted(field, values, labels, train, test):
+    labels = labels.astype(np.int32)
+    return {
+        field: values[train],
+        'label': labels[train],
+        f'test_{field}': values[test],
+        'test_label': labels[test],
+    }
+
+
+def _packed(shared: Path, name: str) -> dict[str, np.ndarray]:
+    """Arrays of a file there, by the reader that lies beside it."""
+    where = shared / 'codec.py'
+    spec = importlib.util.spec_from_file_location('codec', where)
+    if spec is None or spec.loader is None or not (shared / name).exists():
+        raise InputError(f'{shared / name} does not exist; give another --shared.')
+    codec = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(codec)
+    return codec.load(shared / name)
+
+
+def _rows(text: str):
+    return csv.reader(io.StringIO(text))
+
+
+if __name__ == '__main__':
+    launch.run(main)
