@@ -83,8 +83,8 @@ def mel_bands(
             f'low, high are {low}, {high}; give 0 <= low < high <= {rate / 2}, half '
             'the rate.'
         )
-    ends = 2595 * np.log10(1 + np.array([low, high]) / 700)
-    corners = 700 * (10 ** (np.linspace(*ends, mels + 2) / 2595) - 1)
+    first, last = (2595 * np.log10(1 + hertz / 700) for hertz in (low, high))
+    corners = 700 * (10 ** (np.linspace(first, last, mels + 2) / 2595) - 1)
     frequency = np.linspace(0, rate / 2, n_fft // 2 + 1)[:, None]
     left, centre, right = corners[:-2], corners[1:-1], corners[2:]
     rise = (frequency - left) / (centre - left)
