@@ -62,15 +62,16 @@ class Waves:
         """Decodes one file; raises ValueError with what is wrong with it."""
         if path.stat().st_size > MAX_BYTES:
             raise ValueError(f'the file has more than {MAX_BYTES} bytes; cut it up')
-        read = _wav if path.suffix.lower() == '.wav' else _soundfile
-        found, wave = read(path)
+        # A margin that the filter of the resampling reaches over.
+        most = self.seconds + 0.1
+        wav = path.suffix.lower() == '.wav'
+        found, wave = _wav(path) if wav else _soundfile(path, most)
         if not RATES[0] <= found <= RATES[1] or not wave.size:
             raise ValueError(f'it has {len(wave)} samples at {found} a second')
         if not np.isfinite(wave).all():
             raise ValueError('it holds NaN or inf')
         length = round(self.rate * self.seconds)
-        # Cut before the resampling, with a margin that its filter reaches over.
-        wave = wave[: math.ceil((length / self.rate + 0.1) * found)].mean(axis=1)
+        wave = wave[: math.ceil(most * found)].mean(axis=1)
         if found != self.rate:
             from scipy.signal import resample_poly
 
@@ -100,8 +101,8 @@ def _wav(path: Path) -> tuple[int, np.ndarray]:
     return rate, wave.astype(np.float32, copy=False)
 
 
-def _soundfile(path: Path) -> tuple[int, np.ndarray]:
-    """Rate and samples [T, channels] float32 of a FLAC or Ogg file."""
+def _soundfile(path: Path, seconds: float) -> tuple[int, np.ndarray]:
+    """Rate and the first samples [T, channels] float32 of a FLAC or Ogg file."""
     try:
         import soundfile
     except ImportError as error:
@@ -109,7 +110,9 @@ def _soundfile(path: Path) -> tuple[int, np.ndarray]:
             f"{path} needs soundfile: pip install 'ssljax[audio]', or convert it to WAV"
         ) from error
     try:
-        wave, rate = soundfile.read(path, dtype='float32', always_2d=True)
+        with soundfile.SoundFile(path) as file:
+            # No more than is wanted: a broken header can claim any length.
+            most = min(file.frames, math.ceil(seconds * file.samplerate))
+            return file.samplerate, file.read(most, dtype='float32', always_2d=True)
     except (OSError, RuntimeError, TypeError, ValueError) as error:
         raise ValueError(f'no sound that soundfile reads: {error}') from error
-    return rate, wave
