@@ -1,4 +1,8 @@
-"""Log-mels of a waveform, and views of them as ``image`` [time, mel, 1]."""
+"""Log-mels of a waveform, and views of log-mels [time, mel, 1].
+
+They lie in ``wave`` once ``log_mel`` has made them of it, so that the network eats the
+field that the source gives, or in ``image`` where the source has log-mels itself.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ssljax.contracts import InputError, View
+from ssljax.contracts import Array, Example, InputError, View
 from ssljax.views.sound import as_float, segment
 
 
@@ -20,7 +24,7 @@ def log_mel(
     high: float | None = None,
     floor: float = -80.0,
 ) -> View:
-    """Replaces ``wave`` [T] by its log-mels, ``image`` [1 + T // hop, mels, 1] float32.
+    """Turns ``wave`` [T] into its log-mels, [1 + T // hop, mels, 1] float32.
 
     Frames are centred, with the wave reflected at its ends, under a Hann window; the
     power in triangular bands on the mel scale of HTK is given in decibels, 0 being
@@ -64,8 +68,7 @@ def log_mel(
         power = (spectrum.real**2 + spectrum.imag**2) / full_scale
         energy = jnp.matmul(power, bands, precision=jax.lax.Precision.HIGHEST)
         decibels = 10 * jnp.log10(jnp.maximum(energy, 10 ** (floor / 10)))
-        kept = {name: x for name, x in example.items() if name != 'wave'}
-        return {**kept, 'image': decibels[..., None]}
+        return {**example, 'wave': decibels[..., None]}
 
     return view
 
@@ -143,12 +146,12 @@ def cutout(
             raise InputError(f'{name} is {(low, high)}; give 0 <= low <= high <= 1.')
 
     def view(key, example):
-        image = example['image']
+        field, mel = _log_mels(example)
         keys = jax.random.split(key)
-        frames = segment(keys[0], image.shape[0], time)
-        bands = segment(keys[1], image.shape[1], frequency)
+        frames = segment(keys[0], mel.shape[0], time)
+        bands = segment(keys[1], mel.shape[1], frequency)
         hole = frames[:, None, None] & bands[None, :, None]
-        return {**example, 'image': jnp.where(hole, fill, image)}
+        return {**example, field: jnp.where(hole, fill, mel)}
 
     return view
 
@@ -158,16 +161,26 @@ def _spans(axis: int, width: int, count: int, fill: float) -> View:
         raise InputError(f'width, count are {width}, {count}; give numbers >= 0.')
 
     def view(key, example):
-        image = example['image']
-        length = image.shape[axis]
+        field, mel = _log_mels(example)
+        length = mel.shape[axis]
         if width > length:
-            raise InputError(f'width is {width}, but the image has {length} there.')
+            raise InputError(f'width is {width}, but the log-mels have {length} there.')
         draws = jax.random.uniform(key, (2, count, 1))
         size = jnp.floor(draws[0] * (width + 1))
         start = jnp.floor(draws[1] * (length - size + 1))
         at = jnp.arange(length)[None]
         hidden = ((at >= start) & (at < start + size)).any(0)
-        hidden = jnp.expand_dims(hidden, [a for a in range(image.ndim) if a != axis])
-        return {**example, 'image': jnp.where(hidden, fill, image)}
+        hidden = jnp.expand_dims(hidden, [a for a in range(3) if a != axis])
+        return {**example, field: jnp.where(hidden, fill, mel)}
 
     return view
+
+
+def _log_mels(example: Example) -> tuple[str, Array]:
+    field = 'wave' if 'wave' in example else 'image'
+    if example[field].ndim != 3:
+        raise InputError(
+            f'{field} has shape {example[field].shape}; log-mels are [time, mel, 1]: '
+            'apply spectra.log_mel first.'
+        )
+    return field, jnp.asarray(example[field])

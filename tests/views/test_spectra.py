@@ -17,8 +17,8 @@ def test_log_mels_are_those_of_the_definition():
     view = spectra.log_mel(rate=RATE, n_fft=N_FFT, hop=HOP, mels=MELS)
     example = {'wave': wave.astype(np.float32), 'label': 3}
     found = jax.jit(view)(KEYS[0], example)
-    assert set(found) == {'image', 'label'}
-    assert found['image'].shape == (1 + 1000 // HOP, MELS, 1)
+    assert set(found) == {'wave', 'label'}
+    assert found['wave'].shape == (1 + 1000 // HOP, MELS, 1)
 
     padded = np.pad(wave, N_FFT // 2, mode='reflect')
     hann = 0.5 - 0.5 * np.cos(2 * np.pi * np.arange(N_FFT) / N_FFT)
@@ -35,23 +35,23 @@ def test_log_mels_are_those_of_the_definition():
         for band in (2, 9, 19):
             triangle = np.interp(bins, edges[band : band + 3], [0, 1, 0])
             expected = max(10 * np.log10(max(power @ triangle, 1e-30)), -80)
-            assert abs(found['image'][frame, band, 0] - expected) < 0.02
+            assert abs(found['wave'][frame, band, 0] - expected) < 0.02
 
 
 def test_loudness_is_relative_to_full_scale_and_has_a_floor():
     time = np.arange(4096) / RATE
     view = jax.jit(spectra.log_mel(rate=RATE, n_fft=N_FFT, hop=HOP, mels=MELS))
     loud = view(KEYS[0], {'wave': np.sin(2 * np.pi * 1000 * time).astype(np.float32)})
-    assert 0 < loud['image'][20].max() < 2  # a Hann window spreads it over three bins
+    assert 0 < loud['wave'][20].max() < 2  # a Hann window spreads it over three bins
     silent = view(KEYS[0], {'wave': np.zeros(4096, np.float32)})
-    np.testing.assert_allclose(silent['image'], -80, rtol=1e-6)
+    np.testing.assert_allclose(silent['wave'], -80, rtol=1e-6)
 
 
-def hidden(view, shape=(30, 20, 1)):
+def hidden(view, shape=(30, 20, 1), field='image'):
     """Twelve draws, [12, time, mel] bool."""
-    image = np.ones(shape, np.float32)
-    run = jax.jit(jax.vmap(lambda key: view(key, {'image': image})))
-    return np.asarray(run(KEYS)['image'])[..., 0] == -80.0
+    mel = np.ones(shape, np.float32)
+    run = jax.jit(jax.vmap(lambda key: view(key, {field: mel})))
+    return np.asarray(run(KEYS)[field])[..., 0] == -80.0
 
 
 def test_masks_hide_whole_frames_or_bands():
@@ -65,7 +65,7 @@ def test_masks_hide_whole_frames_or_bands():
 
 
 def test_cutout_hides_a_rectangle():
-    holes = hidden(spectra.cutout((0.1, 0.5), (0.25, 0.5)))
+    holes = hidden(spectra.cutout((0.1, 0.5), (0.25, 0.5)), field='wave')
     for hole in holes:
         frames, bands = hole.any(1), hole.any(0)
         np.testing.assert_array_equal(hole, np.outer(frames, bands))
@@ -80,7 +80,11 @@ def test_cutout_hides_a_rectangle():
         (lambda: spectra.log_mel(rate=0), 'rate, n_fft, hop, mels are 0'),
         (lambda: spectra.log_mel(rate=8000, high=5000.0), 'low, high are 0.0, 5000'),
         (lambda: spectra.time_mask(-1), 'width, count are -1'),
-        (lambda: hidden(spectra.time_mask(31)), 'width is 31, but the image has 30'),
+        (
+            lambda: hidden(spectra.time_mask(31)),
+            'width is 31, but the log-mels have 30',
+        ),
+        (lambda: hidden(spectra.time_mask(3), (99,), 'wave'), 'log_mel first'),
         (lambda: spectra.cutout((0.5, 0.1)), r'time is \(0.5, 0.1\)'),
         (
             lambda: spectra.log_mel(rate=8000, n_fft=256, mels=20)(
