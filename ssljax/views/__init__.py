@@ -2,7 +2,9 @@
 
 from ssljax.views import mixing, series, sound, spectra, text
 from ssljax.views.align import align
+from ssljax.views.ctaugment import ctaugment
 from ssljax.views.elastic import elastic
+from ssljax.views.erasing import random_erasing
 from ssljax.views.framing import perspective, resized_crop
 from ssljax.views.geometry import (
     affine,
@@ -24,6 +26,13 @@ from ssljax.views.points import (
 )
 from ssljax.views.prepare import compose, identity, maybe, plain, prepare
 from ssljax.views.randaugment import randaugment
+from ssljax.views.tones import (
+    colour_jitter,
+    random_blur,
+    random_grayscale,
+    tone,
+    unimatch,
+)
 from ssljax.views.volumes import affine3d, flip3d, intensity3d, turn3d
 from ssljax.views.warp import displace, move, resample
 
@@ -32,8 +41,10 @@ __all__ = [
     'affine3d',
     'align',
     'as_float',
+    'colour_jitter',
     'compose',
     'crop_pad',
+    'ctaugment',
     'cutout',
     'displace',
     'drop_points',
@@ -54,6 +65,9 @@ __all__ = [
     'plain',
     'prepare',
     'randaugment',
+    'random_blur',
+    'random_erasing',
+    'random_grayscale',
     'resample',
     'resized_crop',
     'rotate90',
@@ -66,6 +80,8 @@ __all__ = [
     'spectra',
     'text',
     'to_float',
+    'tone',
     'turn3d',
+    'unimatch',
     'unshuffle_patches',
 ]

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from ssljax.contracts import InputError, View
+from ssljax.views.images import as_float
 
 
 def noise(sigma: float) -> View:
@@ -14,7 +15,7 @@ def noise(sigma: float) -> View:
         raise InputError(f'sigma is {sigma}; give a standard deviation >= 0.')
 
     def view(key, example):
-        image = example['image']
+        image = as_float(example['image'])
         draw = jax.random.normal(key, image.shape, image.dtype)
         return {**example, 'image': image + sigma * draw}
 
@@ -36,7 +37,7 @@ def cutout(fraction: float = 0.5, fill: float = 0.0) -> View:
         raise InputError(f'fraction is {fraction}; give a number in [0, 1].')
 
     def view(key, example):
-        image = example['image']
+        image = as_float(example['image'])
         height, width = image.shape[:2]
         y, x, side = jax.random.uniform(key, (3,))
         half = 0.5 * side * fraction * width
@@ -69,7 +70,7 @@ def jitter(
     lows, highs = (jnp.asarray(x) for x in zip(contrast, brightness, strict=True))
 
     def view(key, example):
-        image = example['image']
+        image = as_float(example['image'])
         c, b = lows + (highs - lows) * jax.random.uniform(key, (2,))
         mean = jnp.mean(image)
         return {**example, 'image': b * (mean + c * (image - mean))}

@@ -85,13 +85,18 @@ def luma(levels: Array) -> Array:
     return jnp.floor(jnp.mean(levels.astype(jnp.float32), axis=0) + 0.5)
 
 
-def smooth(levels: Array) -> Array:
-    """Pillow's SMOOTH: 3x3, 5 in the middle, 1 around, over 13; the frame as it is."""
+def smooth(levels: Array, *, whole: bool = True) -> Array:
+    """Pillow's SMOOTH: 3x3, 5 in the middle, 1 around, over 13; the frame as it is.
+
+    Args:
+      levels: [channels, H, W].
+      whole: rounds to whole levels.
+    """
     x = levels.astype(jnp.float32)
     rows = x[:, :-2] + x[:, 1:-1] + x[:, 2:]
     box = rows[..., :-2] + rows[..., 1:-1] + rows[..., 2:]
-    inner = jnp.floor((box + 4 * x[:, 1:-1, 1:-1]) / 13 + 0.5)
-    return _framed(x, inner, 1)
+    inner = (box + 4 * x[:, 1:-1, 1:-1]) / 13
+    return _framed(x, jnp.floor(inner + 0.5) if whole else inner, 1)
 
 
 def blur(levels: Array) -> Array:

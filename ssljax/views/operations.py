@@ -8,7 +8,7 @@ can follow.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +21,8 @@ Tone = Callable[[Array, Array, Array], Array]
 Source = tuple[Array | float, ...]
 """``(a, b, c, d, e, f)``: the pixel at (x, y) is that of the image at
 ``(a x + b y + c, d x + e y + f)``, counted from its corner, as in Image.transform."""
+Colour = tuple[int, int, int]
+"""Red, green and blue in [0, 255]."""
 STAY: Source = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 
 
@@ -115,7 +117,7 @@ MOVES: Mapping[str, Callable[[Array, tuple[int, int]], Source]] = {
 """``(magnitude, (H, W)) -> Source``; a positive slope or share moves left or up."""
 
 
-def moved(pixels: Array, source: Source, fill: Sequence[int] = (0, 0, 0)) -> Array:
+def moved(pixels: Array, source: Source, fill: Colour = (0, 0, 0)) -> Array:
     """Image.transform by an affine matrix, to the nearest pixel, as Pillow finds it.
 
     Args:
@@ -155,8 +157,22 @@ def hole(side: Array, place: Array, size: tuple[int, int]) -> tuple[Array, ...]:
     return x0, y0, x1, jnp.floor(jnp.minimum(y0 + side, height)) + 1
 
 
+def square(side: Array, place: Array, size: tuple[int, int]) -> tuple[Array, ...]:
+    """Returns the corners of a square about a pixel, cut where it hangs over.
+
+    Args:
+      side: in pixels, an even number of which is taken.
+      place: [2] in [0, 1), the middle in shares of width and height.
+      size: (H, W).
+    """
+    height, width = size
+    x, y = jnp.floor(place[0] * width), jnp.floor(place[1] * height)
+    half = jnp.floor(side / 2)
+    return x - half, y - half, x + half, y + half
+
+
 def filled(
-    pixels: Array, corners: tuple[Array, ...], fill: Sequence[int] = (0, 0, 0)
+    pixels: Array, corners: tuple[Array, ...], fill: Colour = (0, 0, 0)
 ) -> Array:
     """Fills the box (x0, y0, x1, y1), the last two outside, with a colour."""
     channels, height, width = pixels.shape
@@ -167,7 +183,7 @@ def filled(
     return jnp.where(box[None], paint(fill, channels), pixels)
 
 
-def paint(rgb: Sequence[int], channels: int) -> Array:
+def paint(rgb: Colour, channels: int) -> Array:
     """Returns a colour [channels, 1, 1] uint8; its grey if there are not three."""
     if channels == 3:
         return jnp.asarray(rgb, jnp.uint8)[:, None, None]

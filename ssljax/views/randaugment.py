@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ssljax.contracts import Array, Example, InputError, View
-from ssljax.views import coordinates, levels, operations, warp
+from ssljax.contracts import InputError, View
+from ssljax.views import operations, policies
+from ssljax.views.operations import Colour
 from ssljax.views.rows import row_by_row
-
-Colour = tuple[int, int, int]
-"""Red, green and blue in [0, 255]."""
 
 
 class Pool(NamedTuple):
@@ -105,6 +103,7 @@ def randaugment(
         raise InputError(f"m is {m!r}; give 'random' or a number in [0, 30].")
     pool = _found(pool)
     names = tuple(pool.ranges)
+    branches = [branch(name, pool) for name in (*names, 'Identity')]
     low, high = np.array(list(pool.ranges.values()), np.float32).T
     signed = np.isin(names, pool.signed)
     if m != 'random':  # the strength of both ways, not a place between them
@@ -124,101 +123,32 @@ def randaugment(
         turn = signed[which] & (draw[:, 2] < 0.5)
         magnitude = jnp.where(turn, -magnitude, magnitude)
         which = jnp.where(draw[:, 3] < pool.chance, which, len(names))
-        finish = None
-        if cutout:
-            side = pool.side[0] + end[0] * (pool.side[1] - pool.side[0])
-            finish = (side, end[1:])
         steps = [(which[i], magnitude[i], draw[i, 4:]) for i in range(n)]
-        return applied(example, (*names, 'Identity'), steps, pool, finish)
+
+        def finish(pixels):
+            size = pixels.shape[1:]
+            side = pool.side[0] + end[0] * (pool.side[1] - pool.side[0])
+            box = operations.hole(side * size[1], end[1:], size)
+            return operations.filled(pixels, box, pool.hole) if cutout else pixels
+
+        return policies.applied(example, branches, steps, finish)
 
     return row_by_row(view)
 
 
-def applied(
-    example: Example,
-    names: Sequence[str],
-    steps: Sequence[tuple[Array, Array, Array]],
-    pool: Pool,
-    finish: tuple[Array, Array] | None = None,
-) -> Example:
-    """Applies a policy that has been drawn.
-
-    Args:
-      example: with ``image`` [H, W, channels].
-      names: operations.
-      steps: (which of the names, its magnitude, a place [2] in [0, 1)) in order.
-      pool: for its colours.
-      finish: (side, place) of a hole at the end, in shares of the width.
-
-    Returns:
-      The example with a float32 image; ``warp`` and what it moves have followed.
-    """
-    pixels = levels.planes(warp.flat(example)['image'])
-    size = pixels.shape[1:]
-    source = operations.STAY
-    branches = [_branch(name, size, pool) for name in names]
-    for which, magnitude, place in steps:
-        pixels, step = jax.lax.switch(which, branches, pixels, magnitude, place)
-        source = _after(source, step)
-    if finish is not None:
-        box = operations.hole(finish[0] * size[1], finish[1], size)
-        pixels = operations.filled(pixels, box, pool.hole)
-    matrix = coordinates.inverse(_centred(source))
-
-    def follow(array, outside):
-        if outside is None:
-            return levels.image(pixels)
-        taken = warp.resample(array[..., None], matrix, fill=outside, nearest=True)
-        return taken[..., 0]
-
-    return warp.move(example, matrix, pixels=follow)
-
-
-def _branch(name: str, size: tuple[int, int], pool: Pool):
-    stay = jnp.array(operations.STAY)
+def branch(name: str, pool: Pool) -> policies.Branch:
+    """Returns an operation by its name, in a pool's colours."""
     if name in operations.MOVES:
+        return policies.moving(operations.MOVES[name], pool.fill)
+    if name == 'Cutout':
 
-        def branch(pixels, magnitude, place):
-            source = operations.MOVES[name](magnitude, size)
-            row = jnp.stack([jnp.asarray(x, jnp.float32) for x in source])
-            return operations.moved(pixels, source, pool.fill), row
+        def cut(pixels, share, place):
+            size = pixels.shape[1:]
+            box = operations.hole(share * size[1], place, size)
+            return operations.filled(pixels, box, pool.hole)
 
-    elif name == 'Cutout':
-
-        def branch(pixels, magnitude, place):
-            box = operations.hole(magnitude * size[1], place, size)
-            return operations.filled(pixels, box, pool.hole), stay
-
-    else:
-
-        def branch(pixels, magnitude, place):
-            return operations.TONES[name](pixels, magnitude, place), stay
-
-    return branch
-
-
-def _after(first: operations.Source, then: Array) -> operations.Source:
-    """Where a pixel comes from when two moves follow each other."""
-    a, b, c, d, e, f = first
-    p, q, r, s, t, u = then
-    return (
-        a * p + b * s,
-        a * q + b * t,
-        a * r + b * u + c,
-        d * p + e * s,
-        d * q + e * t,
-        d * r + e * u + f,
-    )
-
-
-def _centred(source: operations.Source) -> Array:
-    """[3, 3], from the view's pixels to the image's, counted from pixel centres."""
-    a, b, c, d, e, f = source
-    x, y = c + 0.5 * (a + b) - 0.5, f + 0.5 * (d + e) - 0.5
-    rows = ((a, b, x), (d, e, y), (0.0, 0.0, 1.0))
-    return jnp.stack(
-        [jnp.stack([jnp.asarray(v, jnp.float32) for v in r]) for r in rows]
-    )
+        return policies.toning(cut)
+    return policies.toning(operations.TONES[name])
 
 
 def _found(pool: str | Pool) -> Pool:

@@ -8,7 +8,8 @@ from PIL import Image
 
 from ssljax import views
 from ssljax.contracts import InputError
-from ssljax.views.randaugment import POOLS, Pool, applied
+from ssljax.views import policies
+from ssljax.views.randaugment import POOLS, Pool, branch
 
 ROWS = 256
 
@@ -27,9 +28,11 @@ def test_a_policy_is_pillows_one_operation_after_the_other(pillow, pictures):
     magnitude = low[which] + rng.random(which.shape) * (high - low)[which]
     magnitude = magnitude.astype(np.float32)
 
+    branches = [branch(name, POOLS['fixmatch']) for name in names]
+
     def one(image, which, magnitude):
         steps = [(which[i], magnitude[i], jnp.zeros(2)) for i in range(3)]
-        return applied({'image': image}, names, steps, POOLS['fixmatch'])
+        return policies.applied({'image': image}, branches, steps)
 
     rows = jax.jit(lambda *rows: jax.lax.map(lambda row: one(*row), rows))
     got = rows(images, which, magnitude)
