@@ -15,7 +15,7 @@ import optax
 from experiments import workdir
 from ssljax import data, methods, models, schedules, tasks, teachers, views
 from ssljax.contracts import InputError, Method, Network, State, Task, View
-from ssljax.data import checks
+from ssljax.data import checks, named
 from ssljax.methods import catalogue
 from ssljax.programs import Run
 from ssljax.programs.job import Job, feed_for
@@ -90,7 +90,7 @@ def split_file(config: Any) -> Path | None:
     if not config.split:
         return None
     own = CONFIGS / config.split
-    if own.exists() and own.parent.name != data.short(config.data):
+    if own.exists() and own.parent.name != named.short(config.data):
         return None
     return own if own.exists() else Path(config.split)
 
@@ -197,13 +197,13 @@ def view(spec: Mapping[str, Mapping[str, Any]]) -> View:
     Views of a module are nested, ``{'series': {'jitter': arguments}}``. With
     ``probability`` among its arguments, a view is only sometimes applied.
     """
-    named = dict(_flat(spec))
+    asked = dict(_flat(spec))
     parts = []
-    for name in named:
+    for name in asked:
         checks.known('a view of views.*', name, VIEWS)
-    for name in (name for name in VIEWS if name in named):
+    for name in (name for name in VIEWS if name in asked):
         builder = operator.attrgetter(name)(views)
-        arguments = dict(named[name])
+        arguments = dict(asked[name])
         wanted = inspect.signature(builder).parameters
         share = None
         if 'probability' not in wanted:
