@@ -2,6 +2,7 @@
 
 from ssljax.views import mixing, series, sound, spectra, text
 from ssljax.views.align import align
+from ssljax.views.augmix import augmix
 from ssljax.views.ctaugment import ctaugment
 from ssljax.views.elastic import elastic
 from ssljax.views.erasing import random_erasing
@@ -33,6 +34,7 @@ from ssljax.views.tones import (
     tone,
     unimatch,
 )
+from ssljax.views.usual import usual
 from ssljax.views.volumes import affine3d, flip3d, intensity3d, turn3d
 from ssljax.views.warp import displace, move, resample
 
@@ -41,6 +43,7 @@ __all__ = [
     'affine3d',
     'align',
     'as_float',
+    'augmix',
     'colour_jitter',
     'compose',
     'crop_pad',
@@ -84,4 +87,5 @@ __all__ = [
     'turn3d',
     'unimatch',
     'unshuffle_patches',
+    'usual',
 ]

@@ -49,28 +49,26 @@ def look_up(table: Array, levels: Array) -> Array:
     return take(table.astype(jnp.uint8), levels.astype(jnp.int32))
 
 
-def autocontrast(histogram: Array) -> Array:
-    """Stretches each channel to [0, 255]: a table [channels, 256] float32."""
-    low, high = _ends(histogram)
-    level = _ramp()[None, :]
-    width = (high - low).astype(jnp.float32)[:, None]
-    stretched = jnp.floor(
-        (level - low.astype(jnp.float32)[:, None]) * 255 / jnp.maximum(width, 1)
-    )
-    return jnp.where(width > 0, jnp.clip(stretched, 0, 255), level)
+def autocontrast(levels: Array) -> Array:
+    """Stretches each channel to [0, 255], rounding down; uint8."""
+    low = jnp.min(levels, axis=(1, 2), keepdims=True).astype(jnp.float32)
+    high = jnp.max(levels, axis=(1, 2), keepdims=True).astype(jnp.float32)
+    x = levels.astype(jnp.float32)
+    stretched = (x - low) * 255 / jnp.maximum(high - low, 1)
+    return jnp.where(high > low, stretched, x).astype(jnp.uint8)
 
 
 def equalize(histogram: Array) -> Array:
     """Flattens each channel's histogram, as Pillow does: [channels, 256] float32."""
-    _, high = _ends(histogram)
-    last = jnp.take_along_axis(histogram, high[:, None], axis=1)
+    level = jnp.arange(_LEVELS, dtype=jnp.int32)[None, :]
+    high = jnp.max(jnp.where(histogram > 0, level, 0), axis=1, keepdims=True)
+    last = jnp.take_along_axis(histogram, high, axis=1)
     total = jnp.cumsum(histogram, axis=1)
     step = (total[:, -1:] - last) // 255
     # Whole numbers below 2^24, so that the quotient's floor is exact.
     below = (total - histogram + step // 2).astype(jnp.float32)
-    level = _ramp()[None, :]
     flat = jnp.floor(below / jnp.maximum(step, 1).astype(jnp.float32))
-    return jnp.where(step > 0, jnp.clip(flat, 0, 255), level)
+    return jnp.where(step > 0, jnp.clip(flat, 0, 255), level.astype(jnp.float32))
 
 
 def luma(levels: Array) -> Array:
@@ -121,17 +119,3 @@ def _framed(x: Array, inner: Array, edge: int) -> Array:
     inside &= (column >= edge) & (column < width - edge)
     padded = jnp.pad(inner, ((0, 0), (edge, edge), (edge, edge)))
     return jnp.where(inside[None], padded, x)
-
-
-def _ends(histogram: Array) -> tuple[Array, Array]:
-    """The lowest and the highest level found, [channels] int32 each."""
-    found = histogram > 0
-    level = jnp.arange(_LEVELS, dtype=jnp.int32)[None, :]
-    return (
-        jnp.min(jnp.where(found, level, _LEVELS), axis=1),
-        jnp.max(jnp.where(found, level, 0), axis=1),
-    )
-
-
-def _ramp() -> Array:
-    return jnp.arange(_LEVELS, dtype=jnp.float32)

@@ -55,7 +55,7 @@ def sharpness(pixels: Array, amount: Array, place: Array) -> Array:
 
 def autocontrast(pixels: Array, magnitude: Array, place: Array) -> Array:
     """ImageOps.autocontrast."""
-    return levels.look_up(levels.autocontrast(levels.counts(pixels)), pixels)
+    return levels.autocontrast(pixels)
 
 
 def equalize(pixels: Array, magnitude: Array, place: Array) -> Array:

@@ -1,0 +1,242 @@
+"""Views against Pillow: weak and strong pairs a second, and their share of a step.
+
+    python -m experiments.benchmarks.views
+
+Both make the pairs of FixMatch from images in bytes: weak, a crop after reflecting
+padding and a flip; strong, another such, two operations of RandAugment's 14, each with
+its own draw for every image, and a hole. Pillow does it in one process, an image at a
+time, as loaders do; ssljax jitted, a batch at a time, on all cores. They run in turn,
+A B A B ..., so that a machine whose speed drifts slows both alike; ratios are of pairs.
+
+Also: RandAugment row by row (views/rows.py) against vmap that selects, resampling by
+takes (views/warp.py) against map_coordinates, and how much of a FixMatch step of
+WRN-28-2 the views are.
+
+Floor: the draws and one look-up a value; Pillow's own C loops are near 1 ns a value,
+what remains is Python between them.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import statistics
+import time
+from functools import partial
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from absl import app, flags
+from PIL import Image, ImageDraw, ImageEnhance, ImageOps
+
+from experiments.machine import describe
+from ssljax import methods, models, views
+from ssljax.views.randaugment import POOLS
+
+PAIRS = flags.DEFINE_integer('pairs', 15, 'Interleaved pairs of timings.')
+STEPS = flags.DEFINE_integer('steps', 5, 'Timings of the step of WRN-28-2; 0: none.')
+OUT = flags.DEFINE_string(
+    'out', 'experiments/results/views_throughput.json', 'Result file.'
+)
+SIZES = {32: 448, 224: 32}  # pixels a side: images a batch
+B, RATIO = 16, 7  # the step's rows; shares do not depend on them
+AFFINE = Image.Transform.AFFINE
+
+PILLOW = {
+    'AutoContrast': lambda i, v: ImageOps.autocontrast(i),
+    'Brightness': lambda i, v: ImageEnhance.Brightness(i).enhance(v),
+    'Color': lambda i, v: ImageEnhance.Color(i).enhance(v),
+    'Contrast': lambda i, v: ImageEnhance.Contrast(i).enhance(v),
+    'Equalize': lambda i, v: ImageOps.equalize(i),
+    'Identity': lambda i, v: i,
+    'Posterize': lambda i, v: ImageOps.posterize(i, int(v)),
+    'Rotate': lambda i, v: i.rotate(v),
+    'Sharpness': lambda i, v: ImageEnhance.Sharpness(i).enhance(v),
+    'ShearX': lambda i, v: i.transform(i.size, AFFINE, (1, v, 0, 0, 1, 0)),
+    'ShearY': lambda i, v: i.transform(i.size, AFFINE, (1, 0, 0, v, 1, 0)),
+    'Solarize': lambda i, v: ImageOps.solarize(i, v),
+    'TranslateX': lambda i, v: i.transform(
+        i.size, AFFINE, (1, 0, v * i.size[0], 0, 1, 0)
+    ),
+    'TranslateY': lambda i, v: i.transform(
+        i.size, AFFINE, (1, 0, 0, 0, 1, v * i.size[1])
+    ),
+}
+
+
+def weak_by_pillow(image: np.ndarray) -> np.ndarray:
+    """Crops and flips; numpy's slices, which are faster than Pillow's."""
+    side = image.shape[0]
+    pad = side // 8
+    image = np.pad(image, ((pad, pad), (pad, pad), (0, 0)), mode='reflect')
+    y, x = random.randint(0, 2 * pad), random.randint(0, 2 * pad)
+    image = image[y : y + side, x : x + side]
+    return image[:, ::-1] if random.random() < 0.5 else image
+
+
+def strong_by_pillow(image: np.ndarray) -> np.ndarray:
+    """Crops, flips, two operations and a hole."""
+    picture = Image.fromarray(np.ascontiguousarray(weak_by_pillow(image)))
+    for name, (low, high) in random.choices(
+        list(POOLS['fixmatch'].ranges.items()), k=2
+    ):
+        picture = PILLOW[name](picture, low + (high - low) * random.random())
+    width, height = picture.size
+    side = random.random() * 0.5 * width
+    x0 = int(max(0, random.random() * width - side / 2))
+    y0 = int(max(0, random.random() * height - side / 2))
+    corners = (x0, y0, min(width, x0 + side), min(height, y0 + side))
+    ImageDraw.Draw(picture).rectangle(corners, (125, 123, 114))
+    return np.asarray(picture)
+
+
+def by_pillow(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs of a batch as floats."""
+    pairs = [(weak_by_pillow(x), strong_by_pillow(x)) for x in images]
+    return tuple(np.stack(x).astype(np.float32) / 255 for x in zip(*pairs, strict=True))
+
+
+def pair(side: int):
+    """``(key, images) -> (weak, strong)`` of a batch, by ssljax."""
+    weak = views.compose(views.crop_pad(side // 8), views.flip_horizontal())
+    strong = views.compose(weak, views.randaugment(2))
+
+    def run(key, images):
+        keys = jax.random.split(key, (2, len(images)))
+        return (
+            views.as_float(jax.vmap(weak)(keys[0], {'image': images})['image']),
+            jax.vmap(strong)(keys[1], {'image': images})['image'],
+        )
+
+    return jax.jit(run)
+
+
+def seconds(run) -> float:
+    """Of one call."""
+    start = time.perf_counter()
+    jax.block_until_ready(run())
+    return time.perf_counter() - start
+
+
+def in_turn(first, second, pairs: int) -> dict:
+    """Medians of two calls' seconds, and of the ratio first / second, pair by pair."""
+    seconds(first), seconds(second)  # compiles
+    times = [(seconds(first), seconds(second)) for _ in range(pairs)]
+    ratios = sorted(a / b for a, b in times)
+    quarter = len(ratios) // 4
+    return {
+        'seconds': [statistics.median(x) for x in zip(*times, strict=True)],
+        'ratio': statistics.median(ratios),
+        'ratio_quartiles': [ratios[quarter], ratios[-1 - quarter]],
+    }
+
+
+def throughput(side: int, rows: int) -> dict:
+    """Pairs a second of both, and what row by row gains over selection."""
+    rng = np.random.default_rng(0)
+    noise = rng.normal(size=(rows, side, side, 3)) * 40 + 120
+    images = np.clip(noise, 0, 255).astype(np.uint8)
+    key, device, run = jax.random.key(0), jnp.asarray(images), pair(side)
+    found = in_turn(lambda: by_pillow(images), lambda: run(key, device), PAIRS.value)
+    keys = jax.random.split(key, rows)
+    policy = views.randaugment(2)
+    loop = jax.jit(lambda: jax.vmap(policy)(keys, {'image': device})['image'])
+    both = jax.jit(lambda: jax.vmap(policy.fun)(keys, {'image': device})['image'])
+    selected = in_turn(both, loop, 3)
+    return {
+        'rows': rows,
+        'pairs_per_second': {
+            'pillow': rows / found['seconds'][0],
+            'ssljax': rows / found['seconds'][1],
+        },
+        'ratio': found['ratio'],
+        'ratio_quartiles': found['ratio_quartiles'],
+        'randaugment_microseconds': {
+            'selected': selected['seconds'][0] / rows * 1e6,
+            'row by row': selected['seconds'][1] / rows * 1e6,
+        },
+    }
+
+
+def resampling() -> dict:
+    """One affine resample by takes, and by map_coordinates a channel."""
+    images = jax.random.uniform(jax.random.key(0), (256, 32, 32, 3))
+    matrix = jnp.array([[0.9, 0.2, 1.0], [-0.2, 0.9, 2.0], [0.0, 0.0, 1.0]])
+    y, x = jnp.meshgrid(jnp.arange(32.0), jnp.arange(32.0), indexing='ij')
+
+    def mapped(image):
+        inverse = jnp.linalg.inv(matrix)
+        at = [inverse[i, 0] * x + inverse[i, 1] * y + inverse[i, 2] for i in (1, 0)]
+        one = partial(jax.scipy.ndimage.map_coordinates, coordinates=at, order=1)
+        return jax.vmap(one, in_axes=-1, out_axes=-1)(image)
+
+    def taken(image):
+        return views.resample(image, matrix)
+
+    first, second = (jax.jit(lambda f=f: jax.vmap(f)(images)) for f in (mapped, taken))
+    found = in_turn(first, second, PAIRS.value)
+    return {'ratio': found['ratio'], 'ratio_quartiles': found['ratio_quartiles']}
+
+
+def share_of_a_step(times: int) -> dict:
+    """Seconds of the views and of the rest of a FixMatch step of WRN-28-2."""
+    network = models.wide_resnet(10)
+    method = methods.fixmatch(
+        network, optax.sgd(0.03, momentum=0.9), num_classes=10, ratio=RATIO
+    )
+    weak = views.compose(views.crop_pad(4), views.flip_horizontal())
+    see = {'weak': weak, 'strong': views.compose(weak, views.randaugment(2))}
+    prepare = jax.jit(views.prepare(method.needs, see))
+    raw = {
+        name: {
+            'image': jax.random.bits(jax.random.key(0), (rows, 32, 32, 3), jnp.uint8),
+            'index': jnp.arange(rows, dtype=jnp.int32),
+        }
+        for name, rows in (('labelled', B), ('unlabelled', B * RATIO))
+    }
+    raw['labelled']['label'] = jnp.arange(B, dtype=jnp.int32) % 10
+    batch = prepare(jax.random.key(0), raw)
+    state = method.init(jax.random.key(1), batch)
+    step = jax.jit(method.step)
+    found = in_turn(
+        lambda: prepare(jax.random.key(0), raw), lambda: step(state, batch), times
+    )
+    first, second = found['seconds']
+    return {
+        'rows': [B, B * RATIO],
+        'seconds': {'views': first, 'step': second},
+        'share': first / (first + second),
+    }
+
+
+def main(_):
+    """Measures, prints and writes."""
+    found = {'pairs': PAIRS.value, 'sizes': {}}
+    print(f'{"":9} {"Pillow":>8} {"ssljax":>8} {"ratio":>7}   pairs a second')
+    for side, rows in SIZES.items():
+        one = found['sizes'][side] = throughput(side, rows)
+        pace, (low, high) = one['pairs_per_second'], one['ratio_quartiles']
+        print(
+            f'{side:4}x{side:<4} {pace["pillow"]:8.0f} {pace["ssljax"]:8.0f} '
+            f'{one["ratio"]:7.2f}   quartiles {low:.2f} to {high:.2f}'
+        )
+        cost = one['randaugment_microseconds']
+        print(
+            f'{"":9} RandAugment {cost["row by row"]:.1f} us an image row by row, '
+            f'{cost["selected"]:.0f} by selection'
+        )
+    found['resample'] = resampling()
+    print(f'resample: map_coordinates / takes {found["resample"]["ratio"]:.2f}')
+    if STEPS.value:
+        found['step'] = share_of_a_step(STEPS.value)
+        print(f'views: {100 * found["step"]["share"]:.2f} % of a step of WRN-28-2')
+    found.update(describe())
+    Path(OUT.value).parent.mkdir(parents=True, exist_ok=True)
+    Path(OUT.value).write_text(json.dumps(found, indent=2) + '\n')
+
+
+if __name__ == '__main__':
+    app.run(main)
