@@ -3,7 +3,7 @@
 ::
 
     python -m experiments.evaluate --workdir=runs/digits/fixmatch-seed0
-    python -m experiments.evaluate --workdir=... --data=mine.npz   # image, label
+    python -m experiments.evaluate --workdir=... --data=mine.npz   # input and label
 
 Prints one JSON object: ``test_accuracy`` is of the weights that the method ships,
 ``test_accuracy_student`` and ``test_accuracy_teacher`` of each.
@@ -23,7 +23,7 @@ from ssljax.programs.job import scorer
 
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of a job of experiments.train.')
 _DATA = flags.DEFINE_string(
-    'data', None, 'An .npz with image and label, instead of validation and test.'
+    'data', None, 'An .npz with labels, instead of validation and test.'
 )
 flags.mark_flag_as_required('workdir')
 
@@ -31,10 +31,9 @@ flags.mark_flag_as_required('workdir')
 def main() -> None:
     """Runs what the flags say."""
     job, method, state = build.trained(Path(_WORKDIR.value))
-    parts = ['validation', 'test']
+    parts = [part for part in ('validation', 'test') if len(job.data.rows[part])]
     if _DATA.value:
-        shape = job.task.example['image'].shape
-        fields = items.arrays(_DATA.value, shape, job.data.num_classes)
+        fields = items.arrays(_DATA.value, job.task, job.data.num_classes)
         rows = {'data': np.arange(len(fields['label']))}
         job = job._replace(data=job.data._replace(source=Arrays(fields), rows=rows))
         parts = ['data']

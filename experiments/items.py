@@ -1,112 +1,111 @@
-"""What a trained network is asked about: a folder of images, or an .npz."""
+"""What a trained network is asked about: a folder of files, or an .npz."""
 
 from __future__ import annotations
 
 import os
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from ssljax.contracts import InputError
-from ssljax.data import checks, sources
-
-Items = Sequence[str | int]
-"""Names of items, in order: paths inside a folder, or indices of an array."""
+from ssljax.contracts import InputError, Task
+from ssljax.data import Arrays, checks, sources, tokens
 
 
-def batches(
-    path: str | os.PathLike[str], shape: tuple[int, int, int], size: int
-) -> tuple[int, Iterator[tuple[Items, np.ndarray]]]:
-    """Reads images a batch at a time, so that a folder of any size fits in memory.
+def opened(
+    path: str | os.PathLike[str], task: Task, reading: Mapping[str, Any]
+) -> sources.Source:
+    """Returns the examples of a folder or file, to be decoded when they are asked for.
 
     Args:
-      path: of a folder, searched with its subfolders in the order of their names, or of
-        an .npz with ``image``.
-      shape: (H, W, channels) that the network was trained on. Pictures of a folder are
+      path: of a folder of pictures or sounds, searched with its subfolders in the order
+        of their names, or of an .npz with the task's inputs.
+      task: ``task.example`` says what shapes the network was trained on. Pictures are
         converted and resized to it as ``sources.Pictures`` does; arrays must have it.
-      size: images a batch; the last one may be smaller.
-
-    Returns:
-      How many images there are, and an iterator of (names, images [n, H, W, channels]
-      float32, those of 8 bits divided by 255).
+      reading: of the job's configuration; rate and seconds of sounds.
 
     Raises:
-      InputError: if there are no images; when reached, naming the file, if one can't be
-        read.
+      InputError: if there is nothing, or it does not fit.
     """
     path = Path(path)
-    if path.is_dir():
-        return _folder(path, shape, size)
-    image = arrays(path, shape)['image']
-    starts = range(0, len(image), size)
-    return len(image), (
-        (range(len(image))[at : at + size], image[at : at + size]) for at in starts
+    if not path.is_dir():
+        return Arrays(arrays(path, task))
+    if task.inputs == ('image',):
+        *size, channels = task.example['image'].shape
+        return sources.flat_folder(path, sources.Pictures(tuple(size), channels))
+    if task.inputs == ('wave',):
+        read = sources.Waves(reading['rate'], reading['seconds'])
+        return sources.flat_folder(path, read)
+    raise InputError(
+        f'{path} is a folder, and the network takes {task.inputs[0]}; give an .npz '
+        f'with {task.inputs[0]}.'
     )
 
 
 def arrays(
-    path: str | os.PathLike[str], shape: tuple[int, int, int], num_classes: int = 0
+    path: str | os.PathLike[str], task: Task, num_classes: int = 0
 ) -> dict[str, np.ndarray]:
-    """Reads ``image``, and with ``num_classes`` also ``label``, of an .npz.
+    """Reads the task's input, and with ``num_classes`` also ``label``, of an .npz.
 
     Args:
       path: of the file.
-      shape: (H, W, channels) that the images must have; a single channel may be left
-        out. Integers of 8 bits are divided by 255, floats are taken as they are.
+      task: whose ``example`` has the shapes that the network was trained on; of an
+        image, a single channel may be left out.
       num_classes: C; labels must be integers in [0, C).
 
     Returns:
-      ``image`` [N, H, W, channels] float32, ``label`` [N] int32.
+      The input [N, ...], float32, int32 or of images uint8; the ``length`` of tokens
+      [N] int32; ``label`` [N] int32.
 
     Raises:
       InputError: if the file, its keys, shapes or values can't be used.
     """
-    wanted = ['image', 'label'] if num_classes else ['image']
+    field = task.inputs[0]
+    wanted = [field, 'label'] if num_classes else [field]
     try:
         with np.load(path, allow_pickle=False) as file:
             found = {name: file[name] for name in wanted if name in file}
     except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(
-            f'{path} is neither a folder of images nor a readable .npz: {error}'
+            f'{path} is neither a folder of files nor a readable .npz: {error}'
         ) from error
     missing = [name for name in wanted if name not in found]
     if missing:
         raise InputError(f'{path} lacks {" and ".join(missing)}; save it beside.')
-    image = found['image']
-    if image.ndim == 3 and shape[2] == 1:
-        image = image[..., None]
-    if image.shape[1:] != shape or not len(image):
+    value, shape = found[field], task.example[field].shape
+    if field == 'image' and value.ndim == 3 and shape[2] == 1:
+        value = value[..., None]
+    if value.shape[1:] != shape or not len(value):
         raise InputError(
-            f'image of {path} has shape {image.shape}; the network was trained on '
+            f'{field} of {path} has shape {value.shape}; the network was trained on '
             f'[N, {", ".join(map(str, shape))}] with N above 0.'
         )
-    if image.dtype == np.uint8:
-        image = image.astype(np.float32) / 255
-    elif not np.issubdtype(image.dtype, np.floating):
-        raise InputError(f'image of {path} is {image.dtype}; give uint8 or floats.')
-    checks.images(f'image of {path}', image)
-    result = {'image': image.astype(np.float32)}
+    result = {field: _typed(f'{field} of {path}', field, value)}
+    if field == 'tokens':
+        result['length'] = tokens.lengths(result['tokens'])
     if num_classes:
         label = found['label']
         checks.labels(f'label of {path}', label, num_classes)
-        if len(label) != len(image):
+        if len(label) != len(value):
             raise InputError(
-                f'{path} has {len(image)} images and {len(label)} labels; give one '
-                'label an image.'
+                f'{path} has {len(value)} of {field} and {len(label)} labels; give one '
+                'label each.'
             )
         result['label'] = label.astype(np.int32)
     return result
 
 
-def _folder(path: Path, shape: tuple[int, int, int], size: int):
-    source = sources.flat_folder(path, sources.Pictures(shape[:2], shape[2]))
-
-    def read() -> Iterator[tuple[Items, np.ndarray]]:
-        for at in range(0, len(source), size):
-            some = range(len(source))[at : at + size]
-            images = np.stack([source[row]['image'] for row in some])
-            yield [source.name(row) for row in some], images.astype(np.float32) / 255
-
-    return len(source), read()
+def _typed(name: str, field: str, value: np.ndarray) -> np.ndarray:
+    if field == 'image' and value.dtype == np.uint8:
+        return value
+    if field == 'tokens':
+        if not np.issubdtype(value.dtype, np.integer):
+            raise InputError(f'{name} is {value.dtype}; give integers.')
+        return value.astype(np.int32)
+    if not np.issubdtype(value.dtype, np.floating):
+        kinds = 'uint8 or floats' if field == 'image' else 'floats'
+        raise InputError(f'{name} is {value.dtype}; give {kinds}.')
+    (checks.images if field == 'image' else checks.finite)(name, value)
+    return value.astype(np.float32)

@@ -1,13 +1,14 @@
-"""Labels images by the last checkpoint of a job.
+"""Labels examples by the last checkpoint of a job.
 
 ::
 
     python -m experiments.predict --workdir=runs/digits/fixmatch-seed0 \
         --input=scans/ --output=labels.csv
 
-``--input`` is a folder of images, which are converted and resized to what the network
-was trained on, or an .npz with ``image``. The output has a line an item: its path or
-index, the class number, and the probability that the network gives it.
+``--input`` is a folder of pictures or sounds, which are converted to what the network
+was trained on, or an .npz with its input (``image``, ``series``, ``tokens`` ...). The
+output has a line an item: its path or index, its class, and the probability that the
+network gives it.
 """
 
 from __future__ import annotations
@@ -15,16 +16,17 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-import jax
 import numpy as np
 from absl import flags
 from tqdm import tqdm
 
 from experiments import build, items, launch
 from ssljax.contracts import InputError
+from ssljax.data import collate
+from ssljax.programs.job import answering
 
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of a job of experiments.train.')
-_INPUT = flags.DEFINE_string('input', None, 'Folder of images, or an .npz with image.')
+_INPUT = flags.DEFINE_string('input', None, 'Folder of files, or an .npz.')
 _OUTPUT = flags.DEFINE_string('output', 'labels.csv', 'The file to write.')
 flags.mark_flags_as_required(['workdir', 'input'])
 
@@ -32,31 +34,28 @@ flags.mark_flags_as_required(['workdir', 'input'])
 def main() -> None:
     """Runs what the flags say."""
     job, method, state = build.trained(Path(_WORKDIR.value))
-    size = job.config.eval_batch_size
-    shape = job.task.example['image'].shape
-    count, batches = items.batches(_INPUT.value, shape, size)
-
-    @jax.jit
-    def probabilities(state, images):
-        return job.task.decode(method.predict(state, images))
-
+    source = items.opened(_INPUT.value, job.task, job.config.get('reading', {}))
+    answer, count = answering(job, method), len(source)
+    size = min(job.config.eval_batch_size, count)
     kind = 'path' if Path(_INPUT.value).is_dir() else 'index'
     output = Path(_OUTPUT.value)
     part = output.with_name(output.name + '.part')
     try:
         with (
             open(part, 'w', newline='') as file,
-            tqdm(total=count, unit='image') as bar,
+            tqdm(total=count, unit='item') as bar,
         ):
             table = csv.writer(file)
             table.writerow([kind, 'label', 'confidence'])
-            for names, images in batches:
+            for first in range(0, count, size):
+                rows = np.arange(first, min(first + size, count))
                 # Filled up, so that the last batch does not compile anew.
-                filled = np.resize(images, (min(size, count), *shape))
-                found = np.asarray(probabilities(state, filled))[: len(images)]
-                for name, one in zip(names, found, strict=True):
-                    table.writerow([name, one.argmax(), f'{one.max():.6f}'])
-                bar.update(len(images))
+                batch = collate(source, np.resize(rows, size), job.task.inputs)
+                found = answer(state, batch)[: len(rows)]
+                for row, one in zip(rows, found, strict=True):
+                    name = job.data.classes[one.argmax()]
+                    table.writerow([source.name(int(row)), name, f'{one.max():.6f}'])
+                bar.update(len(rows))
     except InputError:
         part.unlink()
         raise

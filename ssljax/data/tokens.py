@@ -83,6 +83,13 @@ def encode(
     return {'tokens': tokens, 'length': lengths}
 
 
+def lengths(tokens: np.ndarray) -> np.ndarray:
+    """Returns how many of tokens [N, T] stand before the filling, [N] int32."""
+    # From the end: a 0 between words would be a word of its own.
+    real = np.maximum.accumulate(tokens[:, ::-1] != PAD, axis=1)
+    return real.sum(1).astype(np.int32)
+
+
 def decode(vocabulary: Vocabulary, tokens: np.ndarray, length: int) -> str:
     """Returns the words of tokens [T], of which the first ``length`` count."""
     return ' '.join(vocabulary.words[token] for token in tokens[:length])

@@ -2,5 +2,6 @@
 
 from ssljax.programs.fit import Interrupted, NonFiniteLoss
 from ssljax.programs.run import Run
+from ssljax.programs.single import Trained, single
 
-__all__ = ['Interrupted', 'NonFiniteLoss', 'Run']
+__all__ = ['Interrupted', 'NonFiniteLoss', 'Run', 'Trained', 'single']

@@ -17,7 +17,7 @@ from ssljax.data import Arrays, Dataset, join
 from ssljax.data.sources import Source
 from ssljax.programs.job import Job, answering, feed_for, scorer
 from ssljax.programs.run import Run
-from ssljax.views import identity, plain, prepare
+from ssljax.views import identity, plain, prepare, usual
 
 
 class Trained(NamedTuple):
@@ -105,8 +105,6 @@ def single(
     num_classes = int(source.columns['label'].max()) + 1
     example = source[int(rows['labelled'][0])]
     if views is None:
-        from ssljax.views.usual import usual
-
         views = usual(example)
     ready = methods.prepared(method, prepare(method.needs, views))
     job = Job(

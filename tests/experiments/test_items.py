@@ -5,15 +5,21 @@ import pytest
 from PIL import Image
 
 from experiments import items
+from ssljax import tasks
 from ssljax.contracts import InputError
+from ssljax.data import collate
 
 GREY = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
 
 
-def _read(path, shape=(8, 8, 1), size=2):
-    count, batches = items.batches(path, shape, size)
-    names, images = zip(*batches, strict=True)
-    return count, [name for some in names for name in some], np.concatenate(images)
+TASK = tasks.classification(10, (8, 8, 1))
+
+
+def _read(path, task=TASK):
+    source = items.opened(path, task, {})
+    rows = range(len(source))
+    images = collate(source, rows, task.inputs)['image']
+    return len(source), [source.name(row) for row in rows], images
 
 
 def test_folder(tmp_path):
@@ -25,16 +31,17 @@ def test_folder(tmp_path):
     (tmp_path / '.hidden.png').write_text('no picture')
     count, names, images = _read(tmp_path)
     assert names == ['a.bmp', 'b/grey.png', 'colour.PNG'] and count == 3
-    assert images.shape == (3, 8, 8, 1) and images.dtype == np.float32
-    np.testing.assert_array_equal(images[1, ..., 0], np.float32(GREY) / 255)
+    assert images.shape == (3, 8, 8, 1) and images.dtype == np.uint8
+    np.testing.assert_array_equal(images[1, ..., 0], GREY)
     np.testing.assert_array_equal(images[2], images[1])
     # Antialiased: inside, a constant block comes back nearly as it was.
-    np.testing.assert_allclose(images[0], images[1], atol=10 / 255)
+    np.testing.assert_allclose(images[0].astype(int), images[1], atol=10)
 
 
 def test_folder_in_colour(tmp_path):
     Image.fromarray(GREY).save(tmp_path / 'grey.png')
-    assert _read(tmp_path, (4, 6, 3))[2].shape == (1, 4, 6, 3)
+    task = tasks.classification(10, (4, 6, 3))
+    assert _read(tmp_path, task)[2].shape == (1, 4, 6, 3)
 
 
 @pytest.mark.parametrize(
@@ -64,10 +71,10 @@ def test_folder_without_pictures(tmp_path):
 def test_npz(tmp_path):
     np.savez(tmp_path / 'x.npz', image=np.stack([GREY] * 5), label=np.arange(5))
     count, names, images = _read(tmp_path / 'x.npz')
-    assert (count, names) == (5, [0, 1, 2, 3, 4])
-    np.testing.assert_array_equal(images[4, ..., 0], np.float32(GREY) / 255)
+    assert (count, names) == (5, ['0', '1', '2', '3', '4'])
+    np.testing.assert_array_equal(images[4, ..., 0], GREY)
     # Unlike for training, a class may be missing.
-    assert items.arrays(tmp_path / 'x.npz', (8, 8, 1), 7)['label'].dtype == np.int32
+    assert items.arrays(tmp_path / 'x.npz', TASK, 7)['label'].dtype == np.int32
 
 
 @pytest.mark.parametrize(
@@ -78,7 +85,7 @@ def test_npz(tmp_path):
         ({'image': np.zeros((0, 8, 8))}, 'with N above 0'),
         ({'image': np.zeros((5, 8, 8), int)}, 'is int64'),
         ({'image': np.full((5, 8, 8), np.inf)}, r'\[0\] holds NaN or inf'),
-        ({'image': np.zeros((5, 8, 8)), 'label': np.arange(4)}, '5 images and 4 label'),
+        ({'image': np.zeros((5, 8, 8)), 'label': np.arange(4)}, '5 of image and 4 label'),
         (
             {'image': np.zeros((5, 8, 8)), 'label': np.arange(5) + 6},
             r'label.*\[4\] is 10',
@@ -88,7 +95,20 @@ def test_npz(tmp_path):
 def test_bad_npz(tmp_path, fields, sentence):
     np.savez(tmp_path / 'x.npz', **{'label': np.arange(5), **fields})
     with pytest.raises(InputError, match=sentence):
-        items.arrays(tmp_path / 'x.npz', (8, 8, 1), 10)
+        items.arrays(tmp_path / 'x.npz', TASK, 10)
     (tmp_path / 'x.npz').write_bytes(b'PK cut short')
     with pytest.raises(InputError, match='nor a readable .npz'):
-        items.arrays(tmp_path / 'x.npz', (8, 8, 1))
+        items.arrays(tmp_path / 'x.npz', TASK)
+
+
+def test_other_inputs(tmp_path):
+    task = tasks.classification(3, (4,), inputs='tokens')
+    np.savez(tmp_path / 'x.npz', tokens=[[5, 6, 0, 0], [1, 2, 3, 4]])
+    found = items.arrays(tmp_path / 'x.npz', task)
+    assert found['length'].tolist() == [2, 4] and found['tokens'].dtype == np.int32
+    with pytest.raises(InputError, match='is a folder, and the network takes tokens'):
+        items.opened(tmp_path, task, {})
+    series = tasks.classification(3, (4, 1), inputs='series')
+    np.savez(tmp_path / 'y.npz', series=np.full((2, 4, 1), np.nan))
+    with pytest.raises(InputError, match='NaN'):
+        items.opened(tmp_path / 'y.npz', series, {})

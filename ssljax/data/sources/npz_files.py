@@ -9,10 +9,9 @@ from collections.abc import Mapping
 import numpy as np
 
 from ssljax.contracts import InputError
-from ssljax.data import checks
+from ssljax.data import checks, tokens
 from ssljax.data.sources.arrays import Arrays
 from ssljax.data.sources.source import NO_LABEL
-from ssljax.data.tokens import PAD
 
 _PARTS = {'train': '', 'validation': 'validation_', 'test': 'test_'}
 
@@ -69,8 +68,7 @@ def npz(path: str | os.PathLike[str]) -> tuple[Arrays, dict[str, np.ndarray]]:
     values, labels = map(np.concatenate, zip(*chunks, strict=True))
     fields = {field: values, 'label': labels}
     if field == 'tokens':
-        filled = np.maximum.accumulate(values[:, ::-1] != PAD, axis=1)
-        fields['length'] = filled.sum(1).astype(np.int32)
+        fields['length'] = tokens.lengths(values)
     return Arrays(fields), rows
 
 
