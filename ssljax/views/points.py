@@ -171,9 +171,7 @@ def unshuffle_patches(
 
 
 def _points(example: Example) -> Array:
-    points = example.get('points')
-    if jnp.ndim(points) != 2 or points.shape[1] < 3:
-        raise InputError(
-            f'points are {jnp.shape(points)} for one example; give [N, 3 + features].'
-        )
-    return points
+    shape = np.shape(example.get('points', 0))
+    if len(shape) != 2 or shape[1] < 3:
+        raise InputError(f'points are {shape} for one example; give [N, 3 + features].')
+    return jnp.asarray(example['points'])

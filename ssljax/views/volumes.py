@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ssljax.contracts import Array, Example, InputError, View
 from ssljax.views import coordinates, warp
@@ -161,9 +162,7 @@ def _places(axes: Sequence[str]) -> tuple[int, ...]:
 
 
 def _volume(example: Example) -> Example:
-    if jnp.ndim(example.get('image')) != 4:
-        raise InputError(
-            f'image is {jnp.shape(example.get("image"))} for one example; give '
-            '[Z, H, W, channels].'
-        )
+    shape = np.shape(example.get('image', 0))
+    if len(shape) != 4:
+        raise InputError(f'image is {shape} for one example; give [Z, H, W, channels].')
     return example

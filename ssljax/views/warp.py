@@ -18,6 +18,7 @@ from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ssljax.contracts import Array, Example, InputError
 from ssljax.views.coordinates import carry, hull, inside, inverse, product
@@ -166,8 +167,8 @@ def sample(
 ) -> Array:
     """Reads an image between its pixels.
 
-    One take of whole pixels for each of the 2^d neighbours: on CPU half the time of
-    ``map_coordinates`` a channel (experiments/benchmarks/views.py).
+    One take of all channels for each of the 2^d neighbours, at flattened sites: for
+    448 images 32x32x3, 0.6 of the CPU time of ``map_coordinates`` by channel.
 
     Args:
       image: [*size, channels], d axes of size; float unless ``nearest``.
@@ -184,7 +185,8 @@ def sample(
     if isinstance(fill, str):
         _known_fill(fill)
         at = [jnp.clip(x, 0, n - 1) for x, n in zip(at, size[::-1], strict=True)]
-    flat = image.reshape(-1, channels)
+        fill = 0.0  # nothing is outside now
+    flat = jnp.asarray(image).reshape(-1, channels)
     low = [jnp.floor(x + 0.5 if nearest else x) for x in at]
     share = [x - n for x, n in zip(at, low, strict=True)]
     low = [x.astype(jnp.int32) for x in low]
@@ -209,7 +211,7 @@ def sample(
         for corner in itertools.product((0, 1), repeat=len(size)):
             taken, weight = take(corner)
             result, covered = result + weight[:, None] * taken, covered + weight
-        if not isinstance(fill, str) and fill != 0:
+        if not isinstance(fill, int | float) or fill != 0:
             result = result + (1 - covered)[:, None] * _value(fill, result)
     return result.astype(image.dtype).reshape(*sites, channels)
 
@@ -220,11 +222,9 @@ def flat(example: Example) -> Example:
     Raises:
       InputError: if it is none.
     """
-    if jnp.ndim(example.get('image')) != 3:
-        raise InputError(
-            f'image is {jnp.shape(example.get("image"))} for one example; give '
-            '[H, W, channels].'
-        )
+    shape = np.shape(example.get('image', 0))
+    if len(shape) != 3:
+        raise InputError(f'image is {shape} for one example; give [H, W, channels].')
     return example
 
 
