@@ -103,6 +103,7 @@ ROWS = (
         'Lee 2013, with new weights each round',
         build='supervised',
         program='rounds:rounds',
+        level='proof',
     ),
     _digits(
         'active',
