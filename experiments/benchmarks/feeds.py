@@ -15,6 +15,7 @@ same files read and decoded in a plain loop.
 from __future__ import annotations
 
 import json
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -152,6 +153,7 @@ def main(_):
         'what': 'images a second that reach the device, nothing computed',
         'batch': BATCH.value,
         'threads': THREADS.value,
+        'load_before': os.getloadavg()[0],  # of the machine; 0 is idle
         'cifar10': cifar(),
         'png_folder': folder(),
         **describe(),
