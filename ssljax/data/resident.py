@@ -71,8 +71,8 @@ def choose(
     """Returns the feed that suits the source, or the one that is said.
 
     Arrays whose needed fields have at most ``limit`` bytes become ``resident`` on an
-    accelerator and stay ``in_memory`` otherwise; any other source is a ``stream``. All give the same batches
-    after ``views.prepare``.
+    accelerator and stay ``in_memory`` otherwise; any other source is a ``stream``. All
+    give the same batches after ``views.prepare``.
 
     Args:
       source: what to feed.
