@@ -55,35 +55,37 @@ def align(
         raise InputError(f'{kind} need shape, the (H, W) of the views; give it.')
     if warp_from is None and warp_to is None:
         return answer, jnp.ones(answer.shape[:-1], bool)
-    given = warp_to if warp_from is None else warp_from
+    given = jnp.asarray(warp_to if warp_from is None else warp_from)
     stays = jnp.broadcast_to(jnp.eye(given.shape[-1]), given.shape)
     warp_from = stays if warp_from is None else warp_from
     warp_to = stays if warp_to is None else warp_to
 
+    batch = given.ndim - 2
+    frame = tuple(shape or answer.shape[batch:-1])  # answer's own only if dense
+
     def one(answer, warp_from, warp_to):
         if kind == 'dense':
-            return _dense(answer, warp_from, warp_to, shape, raw)
+            return _dense(answer, warp_from, warp_to, frame, raw)
         to_raw = coordinates.inverse(warp_from)
         across = coordinates.product(warp_to, to_raw)
         lands = functools.partial(coordinates.carry, matrix=across)
         returns = functools.partial(coordinates.carry, matrix=to_raw)
         if kind == 'landmarks':
             moved = lands(answer)
-            seen = coordinates.inside(answer, shape) & coordinates.inside(moved, shape)
-            return moved, seen & coordinates.inside(returns(answer), raw or shape)
-        moved, seen = coordinates.hull(answer, lands, shape, min_area)
-        _, there = coordinates.hull(answer, returns, raw or shape, min_area)
-        _, here = coordinates.hull(answer, lambda x: x, shape, min_area)
+            seen = coordinates.inside(answer, frame) & coordinates.inside(moved, frame)
+            return moved, seen & coordinates.inside(returns(answer), raw or frame)
+        moved, seen = coordinates.hull(answer, lands, frame, min_area)
+        _, there = coordinates.hull(answer, returns, raw or frame, min_area)
+        _, here = coordinates.hull(answer, lambda x: x, frame, min_area)
         return moved, seen & there & here
 
-    if given.ndim == 3:
+    if batch:
         return jax.vmap(one)(answer, warp_from, warp_to)
     return one(answer, warp_from, warp_to)
 
 
 def _dense(answer, warp_from, warp_to, shape, raw):
     cells = answer.shape[:-1]
-    shape = tuple(shape or cells)
     # A cell covers several pixels when the answer is coarser than the image.
     pixels = jnp.array(shape[::-1], jnp.float32) / jnp.array(cells[::-1], jnp.float32)
     to_pixels = coordinates.homogeneous(jnp.diag(pixels), 0.5 * pixels - 0.5)

@@ -54,7 +54,7 @@ def crop_pad(pixels: int, *, padding: str = 'reflect') -> View:
                 padded = jnp.pad(array, sides, mode=_PADDINGS[padding])
             else:
                 padded = jnp.pad(array, sides, constant_values=outside)
-            start = [by[0], by[1], 0][: array.ndim]
+            start = jnp.append(by, 0)[: array.ndim]
             return jax.lax.dynamic_slice(padded, start, array.shape)
 
         offset = jnp.asarray(pixels - by, jnp.float32)[::-1]
@@ -184,8 +184,8 @@ def _flip(axis: int, probability: float, swap: Sequence[int] | None) -> View:
         or (order[order] != np.arange(len(order))).any()
     ):
         raise InputError(
-            f'swap is {list(swap)}; give every landmark once, each with the one that '
-            'it changes places with, or itself.'
+            f'swap is {order.tolist()}; give every landmark once, each with the one '
+            'that it changes places with, or itself.'
         )
 
     def view(key, example):

@@ -127,13 +127,13 @@ def shuffle_patches(
 
     Source: Liu et al. 2023 (HSSDA), arXiv 2304.01464.
     """
-    low, high = np.float32(extent[:2]), np.float32(extent[2:])
+    low, high = np.asarray(extent[:2], np.float32), np.asarray(extent[2:], np.float32)
     if len(extent) != 4 or not (low < high).all():
         raise InputError(f'extent is {extent}; give x low, y low, x high, y high.')
     if min(patches) < 1:
         raise InputError(f'patches is {patches}; give (rows, columns), both >= 1.')
     rows, columns = patches
-    side = (high - low) / np.float32([columns, rows])
+    side = (high - low) / np.asarray([columns, rows], np.float32)
 
     def view(key, example):
         points = _points(example)

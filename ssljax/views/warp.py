@@ -111,9 +111,9 @@ def displace(
             f'flow is {flow.shape} on an image {size}; give {(*size, len(size))}.'
         )
     d = len(size)
-    at = grid(size)[:-1] + jnp.moveaxis(flow, -1, 0).reshape(d, -1)
+    sites = grid(size)[:-1] + jnp.moveaxis(flow, -1, 0).reshape(d, -1)
     # Settled by a product with one; see _sources.
-    at = [x.reshape(size) for x in product(jnp.eye(d), at)]
+    at = [x.reshape(size) for x in product(jnp.eye(d), sites)]
 
     def pixels(array, outside):
         if outside is None:
@@ -189,30 +189,32 @@ def sample(
     flat = jnp.asarray(image).reshape(-1, channels)
     low = [jnp.floor(x + 0.5 if nearest else x) for x in at]
     share = [x - n for x, n in zip(at, low, strict=True)]
+    if nearest:
+        share = [jnp.zeros_like(x) for x in share]
     low = [x.astype(jnp.int32) for x in low]
 
     def take(corner):
-        """Returns a neighbour's pixels [P, channels], and its weight [P]."""
-        row, weight = 0, 1.0
+        """Returns a neighbour's pixels [P, channels], and its weight [P, 1]."""
+        row, weight = jnp.int32(0), jnp.float32(1)
         for axis, length in enumerate(size):
             one = len(size) - 1 - axis  # coordinates run the other way
             tap = low[one] + corner[axis]
             part = share[one] if corner[axis] else 1 - share[one]
-            part = 1.0 if nearest else part
             weight = weight * jnp.where((tap >= 0) & (tap < length), part, 0.0)
             row = row * length + jnp.clip(tap, 0, length - 1)
-        return flat.at[row].get(mode='promise_in_bounds'), weight
+        return flat.at[row].get(mode='promise_in_bounds'), weight[:, None]
 
+    corners = itertools.product((0, 1), repeat=len(size))
+    result, covered = take(next(corners))
     if nearest:
-        taken, seen = take((0,) * len(size))
-        result = jnp.where(seen[:, None] > 0, taken, _value(fill, taken))
+        result = jnp.where(covered > 0, result, _value(fill, result))
     else:
-        result, covered = 0.0, 0.0
-        for corner in itertools.product((0, 1), repeat=len(size)):
+        result = covered * result
+        for corner in corners:
             taken, weight = take(corner)
-            result, covered = result + weight[:, None] * taken, covered + weight
+            result, covered = result + weight * taken, covered + weight
         if not isinstance(fill, int | float) or fill != 0:
-            result = result + (1 - covered)[:, None] * _value(fill, result)
+            result = result + (1 - covered) * _value(fill, result)
     return result.astype(image.dtype).reshape(*sites, channels)
 
 
