@@ -152,8 +152,8 @@ def build(
 def net(spec: Mapping[str, Any], dataset: data.Dataset) -> Network:
     """Returns the network ``{'name': ..., **arguments}`` of ``ssljax.models``.
 
-    What the data decide (``num_classes``, ``image_channels``, ``series_channels``) is taken
-    from them unless it is given.
+    What the data decide (``num_classes``, ``image_channels``, ``series_channels``) is
+    theirs unless it is given.
     """
     checks.known('networks.*.name', spec['name'], NETWORKS)
     builder = getattr(models, spec['name'])

@@ -114,8 +114,8 @@ class Task(NamedTuple):
     inputs: tuple[str, ...]  # fields that the network eats: one array, or their dict
     decode: Callable  # (outputs) -> prediction (pytree)
     supervised: Callable  # (outputs, example) -> {name: [B]}
-    consistency: Callable | None
-    # (outputs, Targets) -> {name: [U, ...]}, unweighted; None: the method brings its own
+    consistency: Callable | None  # None: the method brings its own
+    # (outputs, Targets) -> {name: [U, ...]}, unweighted
     transport: Callable
     # (prediction, warp_from, warp_to) -> prediction in the other view's frame
     metrics: Mapping[str, Metric]

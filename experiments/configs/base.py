@@ -1,4 +1,4 @@
-"""What every experiment of one network on one data set says; no experiment by itself."""
+"""What every experiment on one data set says; no experiment by itself."""
 
 from ml_collections import ConfigDict
 

@@ -8,12 +8,12 @@ import numpy as np
 
 from ssljax.contracts import InputError
 from ssljax.data import checks
-from ssljax.data.sources import Arrays
+from ssljax.data.sources import Arrays, Source
 
 
 def overlay(
-    source: Arrays, index: np.ndarray, fields: Mapping[str, np.ndarray]
-) -> Arrays:
+    source: Source, index: np.ndarray, fields: Mapping[str, np.ndarray]
+) -> Source:
     """Returns the source with fields replaced or added for some rows.
 
     Pseudo-labels, masks of another model, codes, poison. Row numbers stay what they
@@ -22,8 +22,8 @@ def overlay(
     Args:
       source: what lies below.
       index: [n] integers, rows of the source, none twice; may be empty.
-      fields: name -> [n, ...]. A field of the source keeps its shape and dtype. In a
-        new one the other rows are -1 (integers) or NaN (floats), which ``checks``
+      fields: name -> [n, ...]. A column of the source keeps its shape and dtype. In
+        a new one the other rows are -1 (integers) or NaN (floats), which ``checks``
         refuse where a label or an image is wanted.
 
     Raises:
@@ -39,7 +39,7 @@ def overlay(
             f'index names row {rows[np.argmax(counts)]} more than once; which value '
             'would hold? Give each row once.'
         )
-    merged = dict(source.fields)
+    merged: dict[str, np.ndarray] = dict(source.columns)
     for name, value in fields.items():
         value = np.asarray(value)
         if name in merged:
@@ -58,7 +58,32 @@ def overlay(
             )
         below[index.astype(np.int64)] = value
         merged[name] = below
-    return Arrays(merged)
+    if isinstance(source, Arrays):
+        return source.replaced(**merged)
+    return Overlaid(source, merged)
+
+
+class Overlaid:
+    """A source with other columns, its rows decoded as before; of ``overlay``."""
+
+    def __init__(self, source: Source, columns: Mapping[str, np.ndarray]):
+        self.source, self.columns = source, columns
+        self.classes = source.classes
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __getitem__(self, row: int) -> dict[str, np.ndarray]:
+        return self.source[row] | {k: v[row] for k, v in self.columns.items()}
+
+    def name(self, row: int) -> str:
+        """Returns the row's name in the source below."""
+        return self.source.name(row)
+
+    def fingerprint(self) -> str:
+        """Returns the fingerprint of the source below: its rows are what they were."""
+        return self.source.fingerprint()
+
 
 
 def _absent(name: str, value: np.ndarray) -> np.generic:

@@ -103,6 +103,7 @@ def consistency_terms(
             return targets.weight[name]
         return targets.weight
 
+    assert task.consistency is not None  # task_of has filled it
     terms = task.consistency(outputs, targets)
     return {
         name: losses.masked_mean(x, weight(name), over=over)

@@ -87,7 +87,9 @@ def feed_for(
         seed=job.config.seed,
         **feeding,
     )
-    return on_host(feed, prepare(method.needs, job.views), key) if job.host_views else feed
+    if not job.host_views:
+        return feed
+    return on_host(feed, prepare(method.needs, job.views), key)
 
 
 def scorer(job: Job, part: str) -> Callable[[Method, State], dict[str, float]]:

@@ -16,7 +16,7 @@ import numpy as np
 from ssljax import solvers, targets
 from ssljax.contracts import Evidence, InputError
 from ssljax.data import checks, collate, overlay
-from ssljax.data.sources import NO_LABEL, Arrays
+from ssljax.data.sources import NO_LABEL, Source
 from ssljax.programs.job import Job, answering, feed_for, scorer
 from ssljax.programs.run import Run
 
@@ -134,5 +134,5 @@ def _asked(choose, known, truth, ask):
     return known, np.where(known, truth, NO_LABEL)
 
 
-def _over(job: Job, source: Arrays) -> Job:
+def _over(job: Job, source: Source) -> Job:
     return job._replace(data=job.data._replace(source=source))

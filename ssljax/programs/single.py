@@ -8,7 +8,6 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType, SimpleNamespace
 from typing import Any, NamedTuple
 
-import jax
 import numpy as np
 
 from ssljax import methods, tasks
@@ -92,8 +91,12 @@ def single(
     Raises:
       InputError: if something given can't be used; it says what, and what to do.
     """
-    given = {'labelled': labelled, 'unlabelled': unlabelled}
-    given |= {'validation': validation, 'test': test}
+    given: dict[str, Mapping[str, np.ndarray] | Source | None] = {
+        'labelled': labelled,
+        'unlabelled': unlabelled,
+        'validation': validation,
+        'test': test,
+    }
     source, rows = join(
         {
             name: Arrays(part) if isinstance(part, Mapping) else part
@@ -122,7 +125,8 @@ def single(
         feeding=feeding,
     )
     state, results = _fitted(Run(workdir, seed=seed, **cadence), job, ready)
-    return Trained(ready, state, results, functools.partial(answering(job, ready), state))
+    predict = functools.partial(answering(job, ready), state)
+    return Trained(ready, state, results, predict)
 
 
 def _fitted(run: Run, job: Job, method: Method) -> tuple[State, dict[str, Any]]:

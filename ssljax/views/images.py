@@ -49,25 +49,25 @@ def normalize(mean: float | Sequence[float], std: float | Sequence[float]) -> Vi
       InputError: if a deviation is not above 0, or (when called) the image has another
         number of channels.
     """
-    mean, std = (np.atleast_1d(np.asarray(x, np.float32)) for x in (mean, std))
-    if mean.ndim > 1 or std.ndim > 1 or not (std > 0).all():
+    centre, spread = (np.atleast_1d(np.asarray(x, np.float32)) for x in (mean, std))
+    if centre.ndim > 1 or spread.ndim > 1 or not (spread > 0).all():
         raise InputError(
-            f'mean is {mean.tolist()} and std {std.tolist()}; give one number each, or '
+            f'mean is {centre.tolist()} and std {spread.tolist()}; give one number each, or '
             'one a channel, std above 0.'
         )
 
     def view(key, example):
         del key
         image = as_float(example['image'])
-        for name, x in (('mean', mean), ('std', std)):
+        for name, x in (('mean', centre), ('std', spread)):
             if len(x) not in (1, image.shape[-1]):
                 raise InputError(
                     f'{name} has {len(x)} numbers and the image {image.shape[-1]} '
                     'channels; give one a channel.'
                 )
         shape = (1,) * (image.ndim - 1) + (-1,)
-        centred = image - mean.reshape(shape).astype(image.dtype)
-        scaled = centred / std.reshape(shape).astype(image.dtype)
+        centred = image - centre.reshape(shape).astype(image.dtype)
+        scaled = centred / spread.reshape(shape).astype(image.dtype)
         return {**example, 'image': scaled}
 
     return view

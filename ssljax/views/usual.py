@@ -30,7 +30,7 @@ def usual(example: Example, *, flip: bool = True) -> Mapping[str, View]:
     Raises:
       InputError: if the example has no image of that shape; choose views yourself then.
     """
-    shape = np.shape(example.get('image'))
+    shape = np.shape(example.get('image', 0))
     if len(shape) != 3:
         raise InputError(
             f'The example has {sorted(example)}, image of shape {shape}; there are '

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from PIL import Image
 
 from ssljax import data
 from ssljax.contracts import InputError
@@ -48,3 +49,16 @@ def test_refuses_what_does_not_fit(source, index, fields, message):
     fields = {name: np.asarray(value) for name, value in fields.items()}
     with pytest.raises(InputError, match=message):
         data.overlay(source, np.array(index), fields)
+
+
+def test_a_source_that_is_decoded_stays_so(tmp_path):
+    picture = np.arange(12, dtype=np.uint8).reshape(2, 2, 3)
+    for name in 'abc':
+        Image.fromarray(picture).save(tmp_path / f'{name}.png')
+    below = data.sources.flat_folder(tmp_path, data.sources.Pictures(None))
+    source = data.overlay(below, np.array([2]), {'label': np.array([7], np.int32)})
+    assert source.columns['label'].tolist() == [-1, -1, 7]
+    row = source[2]
+    np.testing.assert_array_equal(row['image'], picture)
+    assert row['label'] == 7 and source.name(2) == 'c.png' and len(source) == 3
+    assert source.fingerprint() == below.fingerprint()

@@ -85,7 +85,7 @@ def test_npz(tmp_path):
         ({'image': np.zeros((0, 8, 8))}, 'with N above 0'),
         ({'image': np.zeros((5, 8, 8), int)}, 'is int64'),
         ({'image': np.full((5, 8, 8), np.inf)}, r'\[0\] holds NaN or inf'),
-        ({'image': np.zeros((5, 8, 8)), 'label': np.arange(4)}, '5 of image and 4 label'),
+        ({'image': np.zeros((5, 8, 8)), 'label': np.arange(4)}, '5 of image and 4'),
         (
             {'image': np.zeros((5, 8, 8)), 'label': np.arange(5) + 6},
             r'label.*\[4\] is 10',

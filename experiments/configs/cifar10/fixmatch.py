@@ -1,4 +1,4 @@
-"""FixMatch (Sohn et al. 2020) on the small protocol of CIFAR-10, 400 labels.
+"""FixMatch (Sohn et al. 2020) on a tenth of CIFAR-10, 400 labels.
 
     python -m experiments.train --config=experiments/configs/cifar10/fixmatch.py
 

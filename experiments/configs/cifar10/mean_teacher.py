@@ -1,4 +1,4 @@
-"""Mean Teacher (Tarvainen & Valpola 2017) on the small protocol of CIFAR-10, 400 labels.
+"""Mean Teacher (Tarvainen & Valpola 2017) on a tenth of CIFAR-10, 400 labels.
 
     python -m experiments.train --config=experiments/configs/cifar10/mean_teacher.py
 

@@ -1,4 +1,4 @@
-"""The labels alone on the small protocol of CIFAR-10, 400 labels.
+"""The labels alone on a tenth of CIFAR-10, 400 labels.
 
     python -m experiments.train --config=experiments/configs/cifar10/supervised.py
 

@@ -1,4 +1,4 @@
-"""FixMatch (Sohn et al. 2020) on a folder of one's own pictures, a few of them labelled.
+"""FixMatch (Sohn et al. 2020) on one's own pictures, a few of them labelled.
 
     python -m experiments.train --config=experiments/configs/own/fixmatch.py \
         --config.data=photos/labels.csv --workdir=runs/photos

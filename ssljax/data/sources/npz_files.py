@@ -35,8 +35,8 @@ def npz(path: str | os.PathLike[str]) -> tuple[Arrays, dict[str, np.ndarray]]:
     Returns:
       The Source, the input (``image`` [N, H, W, channels] uint8 or float32; others
       [N, ...] float32 or int32) and ``label`` [N] int32, -1 where there is none; for
-      ``tokens`` [N, T], filled up with 0, also their ``length`` [N]; and the rows of each part that the file has: 'train', 'validation', 'test',
-      'unlabelled'.
+      ``tokens`` [N, T], filled up with 0, also their ``length`` [N]; and the rows of
+      each part that the file has: 'train', 'validation', 'test', 'unlabelled'.
 
     Raises:
       InputError: if the file can't be read or ``checks`` finds something wrong.
