@@ -3,6 +3,7 @@
 from ssljax.views import mixing, series, sound, spectra, text
 from ssljax.views.align import align
 from ssljax.views.augmix import augmix
+from ssljax.views.corruptions import corrupt
 from ssljax.views.ctaugment import ctaugment
 from ssljax.views.elastic import elastic
 from ssljax.views.erasing import random_erasing
@@ -46,6 +47,7 @@ __all__ = [
     'augmix',
     'colour_jitter',
     'compose',
+    'corrupt',
     'crop_pad',
     'ctaugment',
     'cutout',
