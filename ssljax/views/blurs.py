@@ -77,8 +77,8 @@ def streak(image: Array, radius: int, sigma: float, angle: Array) -> Array:
     """
     height, width, _ = image.shape
     taps = 2 * int(radius) + 1
-    weight = np.exp(-0.5 * (np.arange(taps) / sigma) ** 2)
-    weight = jnp.asarray(weight / weight.sum(), image.dtype)
+    bell = np.exp(-0.5 * (np.arange(taps) / sigma) ** 2)
+    weight = jnp.asarray(bell / bell.sum(), image.dtype)
     at = jnp.arange(taps, dtype=jnp.float32)
     right = jnp.ceil(at * jnp.cos(angle) - 0.5).astype(jnp.int32)
     down = jnp.ceil(at * jnp.sin(angle) - 0.5).astype(jnp.int32)

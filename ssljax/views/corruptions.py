@@ -75,27 +75,28 @@ def elastic(
     side = min(height, width)
     points_key, x_key, y_key = jax.random.split(key, 3)
     third = side // 3
-    x, y = width // 2, height // 2
-    before = np.array(
-        [[x + third, y + third], [x + third, y - third], [x - third, y - third]]
-    )
+    middle = np.array([width // 2, height // 2])
+    before = middle + third * np.array([[1, 1], [1, -1], [-1, -1]])
     by = jax.random.uniform(points_key, (3, 2), minval=-1.0, maxval=1.0)
-    after = before + shift * side * by
+    after = jnp.asarray(before, jnp.float32) + shift * side * by
     solve = np.linalg.inv(np.concatenate([before, np.ones((3, 1))], axis=1))
     top = coordinates.product(jnp.asarray(solve, jnp.float32), after).T
     matrix = jnp.concatenate([top, jnp.eye(3)[2:]], axis=0)
     y, x = jnp.mgrid[:height, :width].astype(jnp.float32)
     grid = jnp.stack([x, y, jnp.ones_like(x)]).reshape(3, -1)
-    at = coordinates.product(coordinates.inverse(matrix), grid)[:2]
-    at = [_mirrored(one, n, 0.0) for one, n in zip(at, (width, height), strict=True)]
+    across, down, _ = coordinates.product(coordinates.inverse(matrix), grid)
+    at = [_mirrored(across, width, 0.0), _mirrored(down, height, 0.0)]
     image = warp.sample(image, at, fill='edge').reshape(image.shape)
     if not alpha:
         return image
-    flow = [
-        alpha * side * _smoothed(jax.random.uniform(k, (height, width), minval=-1), s)
-        for k, s in ((x_key, sigma * side), (y_key, sigma * side))
-    ]
-    at = [_mirrored(x + flow[0], width, 0.5), _mirrored(y + flow[1], height, 0.5)]
+    right, low = (
+        alpha * side * colour.gaussian_blur(noise, sigma * side)[..., 0]
+        for noise in (
+            jax.random.uniform(one, (height, width, 1), minval=-1.0)
+            for one in (x_key, y_key)
+        )
+    )
+    at = [_mirrored(x + right, width, 0.5), _mirrored(y + low, height, 0.5)]
     return warp.sample(image, at, fill='edge')
 
 
@@ -262,7 +263,3 @@ def _mirrored(at: Array, length: int, edge: float) -> Array:
     """Folds coordinates at ``edge`` pixels beyond the centres of the outer pixels."""
     span = length - 1 + 2 * edge
     return span - jnp.abs((at + edge) % (2 * span) - span) - edge
-
-
-def _smoothed(field: Array, sigma: float) -> Array:
-    return colour.gaussian_blur(field[..., None], sigma)[..., 0]

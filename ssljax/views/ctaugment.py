@@ -22,7 +22,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from ssljax.contracts import Array, InputError
 from ssljax.views import levels, operations, policies
@@ -63,9 +62,10 @@ def _enhanced(tone) -> policies.Branch:
 
 
 def _cut(pixels: Array, level: Array, place: Array) -> Array:
-    size = pixels.shape[1:]
-    side = 1 + jnp.floor(level * min(size) * 0.499)
-    return operations.filled(pixels, operations.square(side, place, size), _GREY)
+    _, height, width = pixels.shape
+    side = 1 + jnp.floor(level * min(height, width) * 0.499)
+    box = operations.square(side, place, (height, width))
+    return operations.filled(pixels, box, _GREY)
 
 
 def _rescale(level: Array, size: tuple[int, int]) -> operations.Source:
@@ -139,23 +139,23 @@ def ctaugment(
     for name, x in (('decay', decay), ('threshold', threshold)):
         if not 0 <= x < 1:
             raise InputError(f'{name} is {x}; give a number in [0, 1).')
-    sizes, branches = zip(*_OPERATIONS.values(), strict=True)
-    sizes = jnp.array(sizes, jnp.float32)
-    real = np.arange(_BINS)[None, :] < np.array(sizes)[:, None]
+    branches = [branch for _, branch in _OPERATIONS.values()]
+    sizes = jnp.array([size for size, _ in _OPERATIONS.values()], jnp.float32)
+    real = jnp.arange(_BINS)[None, :] < sizes[:, None]
 
     def init():
         return jnp.where(real, 1.0, 0.0).astype(jnp.float32)
 
     def run(key, example, weights, last):
         # Floor of a share of the cumulated weight: one draw for a bin, one inside it.
-        draw = jax.random.uniform(key, (depth, 5))
+        draw = jax.random.uniform(key, (5 * depth + 2,))
+        place, draw = draw[:2], draw[2:].reshape(depth, 5)
         op = jnp.floor(draw[:, 0] * len(branches)).astype(jnp.int32)
         total = jnp.cumsum(weights[op], axis=1)
         below = total <= draw[:, 1:2] * total[:, -1:]
         found = jnp.sum(below, axis=1).astype(jnp.int32)
         level = (found + draw[:, 2]) / sizes[op]
         steps = [(op[i], level[i], draw[i, 3:]) for i in range(depth)]
-        place = jax.random.uniform(jax.random.fold_in(key, depth), (2,))
 
         def finish(pixels):
             return _cut(pixels, jnp.float32(1.0), place) if last else pixels

@@ -62,9 +62,10 @@ def random_erasing(
         y, x = jnp.arange(height)[:, None], jnp.arange(width)[None, :]
         hole = (y >= top) & (y < top + tall) & (x >= left) & (x < left + wide)
         hole &= fits[first] & jax.random.bernoulli(coin, probability)
-        value = fill
-        if fill == 'noise':
+        if isinstance(fill, str):
             value = jax.random.normal(values, image.shape, image.dtype)
+        else:
+            value = jnp.full_like(image, fill)
         return {**example, 'image': jnp.where(hole[..., None], value, image)}
 
     return view

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
 from ssljax.contracts import InputError, View
 from ssljax.views import operations, policies
@@ -99,25 +98,27 @@ def randaugment(
     """
     if n < 1:
         raise InputError(f'n is {n}; give a number of operations above 0.')
-    if m != 'random' and (isinstance(m, str) or not 0 <= m <= 30):
-        raise InputError(f"m is {m!r}; give 'random' or a number in [0, 30].")
+    strength = None
+    if m != 'random':
+        if isinstance(m, str) or not 0 <= m <= 30:
+            raise InputError(f"m is {m!r}; give 'random' or a number in [0, 30].")
+        strength = m / 30
     pool = _found(pool)
     names = tuple(pool.ranges)
     branches = [branch(name, pool) for name in (*names, 'Identity')]
-    low, high = np.array(list(pool.ranges.values()), np.float32).T
-    signed = np.isin(names, pool.signed)
-    if m != 'random':  # the strength of both ways, not a place between them
+    low, high = jnp.array(list(pool.ranges.values()), jnp.float32).T
+    signed = jnp.array([name in pool.signed for name in names])
+    if strength is not None:  # of either way, not a place between the two
         both = low == -high
-        low, signed = np.where(both, 0, low), signed | both
-    low, high, signed = jnp.array(low), jnp.array(high), jnp.array(signed)
+        low, signed = jnp.where(both, 0, low), signed | both
 
     def view(key, example):
         # One draw of all that is random: a hash a number is most of a small image.
-        draw = jax.random.uniform(key, (n, 6))
-        end = jax.random.uniform(jax.random.fold_in(key, n), (3,))
+        draw = jax.random.uniform(key, (6 * n + 3,))
+        end, draw = draw[:3], draw[3:].reshape(n, 6)
         which = jnp.floor(draw[:, 0] * len(names)).astype(jnp.int32)
-        part = draw[:, 1] if m == 'random' else jnp.full((n,), m / 30)
-        if pool.grades and m == 'random':
+        part = draw[:, 1] if strength is None else jnp.full((n,), strength)
+        if pool.grades and strength is None:
             part = (1 + jnp.floor(part * (pool.grades - 1))) / pool.grades
         magnitude = low[which] + part * (high - low)[which]
         turn = signed[which] & (draw[:, 2] < 0.5)

@@ -59,15 +59,16 @@ def tone(
         raise InputError(f'kind is {kind!r}; give one of {sorted(_KINDS)}.')
     change = _KINDS[kind]
     wanted = len(inspect.signature(change).parameters) == 2
-    given = low is not None and high is not None
-    if wanted != given or (given and not low <= high):
+    span = None if low is None or high is None else (low, high)
+    if wanted != bool(span) or (span and not span[0] <= span[1]):
         need = 'low <= high' if wanted else 'neither, it has no magnitude'
         raise InputError(f'low is {low} and high {high}; {kind!r} takes {need}.')
 
     def draw(key, image):
-        if not wanted:
+        if span is None:
             return change(image)
-        return change(image, jax.random.uniform(key, (), minval=low, maxval=high))
+        drawn = jax.random.uniform(key, (), minval=span[0], maxval=span[1])
+        return change(image, drawn)
 
     return _perhaps(draw, probability)
 

@@ -1,6 +1,6 @@
 """What the experiments on AG News (Zhang et al. 2015) share.
 
-Data: 6000 news items in 4 classes, 10 labels a class, 1600 items to test on; words seen
+Data: 6000 news items in 4 classes, 40 labels a class, 1600 items to test on; words seen
 twice among the 6000
 (``python -m experiments.unpack --set=agnews --output=scratch/agnews.npz``).
 """
@@ -20,15 +20,15 @@ def agnews(method: str, **args) -> ConfigDict:
             'vocabulary': 10_000,
             'embedding': 64,
             'channels': (64,),
-            'dropout': 0.3,
+            'dropout': 0.5,
         },
         views={
-            'weak': {'text': {'drop': {'probability': 0.1}}},
+            'weak': {'text': {'drop': {'probability': 0.3}}},
             'strong': {'text': {'drop': {'probability': 0.4}, 'swap': {'share': 0.2}}},
         },
         **args,
     )
-    config.labels_per_class = 10
+    config.labels_per_class = 40
     config.reading = {'validation': 300}
     config.batch_size = 40
     config.steps = 1000

@@ -1,4 +1,4 @@
-"""FixMatch (Sohn et al. 2020) on AG News, 40 labels.
+"""FixMatch (Sohn et al. 2020) on AG News, 160 labels.
 
     python -m experiments.train --config=experiments/configs/agnews/fixmatch.py
 

@@ -1,4 +1,4 @@
-"""The labels alone on AG News, 40 labels.
+"""The labels alone on AG News, 160 labels.
 
     python -m experiments.train --config=experiments/configs/agnews/supervised.py
 
