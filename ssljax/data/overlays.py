@@ -85,7 +85,6 @@ class Overlaid:
         return self.source.fingerprint()
 
 
-
 def _absent(name: str, value: np.ndarray) -> np.generic:
     """What a row has that was given nothing, in the dtype of the field."""
     if np.issubdtype(value.dtype, np.signedinteger):

@@ -14,9 +14,10 @@ def row_by_row(view: View) -> View:
     ``vmap`` of ``lax.switch`` and ``lax.cond`` computes every branch for every row and
     selects. On a processor that is many times the work, so there ``vmap`` of the
     returned view is a loop over the rows, in which a branch is a branch: RandAugment
-    is more than ten times as fast so (experiments/benchmarks/views.py). On accelerators, where a
-    loop over rows is what costs, it is plain ``vmap``. The values are the same. A batch
-    that is sharded over several processors is gathered for the loop.
+    is more than ten times as fast so (experiments/benchmarks/views.py). On
+    accelerators, where a loop over rows is what costs, it is plain ``vmap``. The values
+    are the same. A batch that is sharded over several processors is gathered for the
+    loop.
 
     Args:
       view: for one example.

@@ -1,7 +1,7 @@
 """What the experiments on ESC-10 (Piczak 2015) share.
 
-Data: log-mels of 400 sounds of 5 s in 10 classes, coarse ones for minutes on a CPU; one of the five official folds is
-tested, a tenth of the others is labelled, 3 a class
+Data: log-mels of 400 sounds of 5 s in 10 classes, coarse ones for minutes on a CPU; one
+of the five official folds is tested, a tenth of the others is labelled, 3 a class
 (``python -m experiments.unpack --set=esc10 --output=scratch/esc10.npz``). Views after
 Cances et al. 2022 (arXiv 2102.08183): holes in time and frequency, wider when strong.
 """
