@@ -52,7 +52,7 @@ def normalize(mean: float | Sequence[float], std: float | Sequence[float]) -> Vi
     centre, spread = (np.atleast_1d(np.asarray(x, np.float32)) for x in (mean, std))
     if centre.ndim > 1 or spread.ndim > 1 or not (spread > 0).all():
         raise InputError(
-            f'mean is {centre.tolist()} and std {spread.tolist()}; give one number each, '
+            f'mean is {centre.tolist()}, std {spread.tolist()}; give one number each, '
             'or one a channel, std above 0.'
         )
 
