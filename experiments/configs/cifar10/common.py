@@ -28,5 +28,6 @@ def cifar10(method: str, **args) -> ConfigDict:
         **args,
     )
     config.labels_per_class = 40
-    config.steps = 2000
+    config.batch_size = 16
+    config.steps = 1500
     return config

@@ -35,5 +35,5 @@ def esc10(method: str, **args) -> ConfigDict:
     config.labels_per_class = 3
     config.reading = {'validation': 40}
     config.batch_size = 10
-    config.steps = 1000
+    config.steps = 600
     return config
