@@ -4,9 +4,9 @@ One virtual step ahead, deep. Wide: --config.args.look=wide --config.args.ahead=
 
     python -m experiments.train --config=experiments/configs/digits/fst.py
 
-Time: 2 min on one core of a busy 2-core CPU.
-Score: 92.0 % test accuracy, mean of 3 seeds (87.6 to 95.4); supervised 89.2 %,
-  mean of the same seeds 89.1 %.
+Time: 2.7 min on half a core of a busy CPU.
+Score: 99.0 % test accuracy, mean of 3 seeds (98.8 to 99.2); supervised 89.6 %, looking
+  0 ahead 98.9 %: here the look ahead makes no difference.
 """
 
 from experiments.configs.digits.common import digits

@@ -2,8 +2,8 @@
 
     python -m experiments.train --config=experiments/configs/digits/supervised.py
 
-Time: 18 s on one core of a busy 2-core CPU.
-Score: 89.2 % test accuracy, mean of 5 seeds (88.2 to 90.0).
+Time: about 18 s on one idle core of a 2-core CPU.
+Score: 89.6 % test accuracy, mean of 5 seeds (88.0 to 91.4). With batch norm 89.1 %.
 """
 
 from experiments.configs.digits.common import digits

@@ -1,0 +1,44 @@
+"""What a configuration may name is there, and is applied in one order."""
+
+import inspect
+import operator
+
+import jax
+import numpy as np
+import pytest
+
+from experiments import build
+from ssljax import models, views
+from ssljax.contracts import InputError
+
+
+def test_every_name_is_a_builder():
+    for name in build.VIEWS:
+        assert callable(operator.attrgetter(name)(views)), name
+    for name in build.NETWORKS:
+        assert 'key' not in inspect.signature(getattr(models, name)).parameters
+
+
+def test_views_are_applied_in_the_order_of_the_table_and_sometimes():
+    always = {'normalize': {'mean': 0.5, 'std': 0.5}, 'flip_horizontal': {}}
+    image = np.full((4, 4, 1), 128, np.uint8)
+    seen = build.view(always)(jax.random.key(0), {'image': image})['image']
+    np.testing.assert_allclose(seen, 2 * (128 / 255) - 1, atol=1e-6)
+    series = {'series': {'scale': {'sigma': 0.5, 'probability': 0.5}}}
+    view = jax.vmap(build.view(series), in_axes=(0, None))
+    keys = jax.random.split(jax.random.key(0), 64)
+    found = view(keys, {'series': np.ones((5, 1), np.float32)})['series'][:, 0, 0]
+    assert 16 < np.sum(found == 1) < 48
+
+
+@pytest.mark.parametrize(
+    'spec, sentence',
+    [
+        ({'crop_pads': {}}, "a view of views.* is 'crop_pads'.*'crop_pad'"),
+        ({'series': {'jiter': {}}}, "'series.jiter'.*'series.jitter'"),
+        ({'shift': {'pixel': 1}}, "views.*.shift is 'pixel'.*'pixels'"),
+    ],
+)
+def test_refusals(spec, sentence):
+    with pytest.raises(InputError, match=sentence):
+        build.view(spec)
