@@ -63,17 +63,34 @@ def _digits(
 
 ROWS = (
     _digits('supervised', 'Supervised baseline', 'labelled rows only'),
-    _digits('pseudo_label', 'Pseudo-Label', 'Lee 2013'),
-    _digits('pi_model', 'Pi-model', 'Laine & Aila 2016, arXiv 1610.02242'),
+    _digits('pseudo_label', 'Pseudo-Label', 'Lee 2013', level='proof'),
     _digits(
-        'mean_teacher', 'Mean Teacher', 'Tarvainen & Valpola 2017, arXiv 1703.01780'
+        'pi_model', 'Pi-model', 'Laine & Aila 2016, arXiv 1610.02242', level='proof'
     ),
-    _digits('fixmatch', 'FixMatch', 'Sohn et al. 2020, arXiv 2001.07685'),
+    _digits(
+        'mean_teacher',
+        'Mean Teacher',
+        'Tarvainen & Valpola 2017, arXiv 1703.01780',
+        level='proof',
+    ),
+    _digits(
+        'fixmatch', 'FixMatch', 'Sohn et al. 2020, arXiv 2001.07685', level='proof'
+    ),
     # How TSAL moves its teacher; system 17 itself also is landmarks and video.
-    _digits('two_update', 'Two-update teacher', 'core of TSAL 2020, arXiv 2012.06711'),
+    _digits(
+        'two_update',
+        'Two-update teacher',
+        'core of TSAL 2020, arXiv 2012.06711',
+        level='proof',
+    ),
     _digits('fst', 'FST', 'Du et al. 2022, arXiv 2209.06993', system=45),
     # One image in the place of a pixel; no pseudo-labels where the critic is convinced.
-    _digits('adversarial', 'Adversarial pair', 'Hung et al. 2018, arXiv 1802.07934'),
+    _digits(
+        'adversarial',
+        'Adversarial pair',
+        'Hung et al. 2018, arXiv 1802.07934',
+        level='proof',
+    ),
     # The parts of SimCLRv2, system 27, without its networks and its scale.
     _digits(
         'simclr',

@@ -2,8 +2,9 @@
 
     python -m experiments.train --config=experiments/configs/digits/adversarial.py
 
-Time: not measured.
-Score: not run.
+Time: 2.1 min on half a core of a busy CPU.
+Score: 96.1 % test accuracy, mean of 3 seeds (95.6 to 97.0); supervised 89.6 %, without
+  the critic (--config.args.weight=0) 89.3 %.
 """
 
 from experiments.configs.digits.common import ConfigDict, digits
