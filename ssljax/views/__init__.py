@@ -27,7 +27,7 @@ from ssljax.views.points import (
     unshuffle_patches,
 )
 from ssljax.views.prepare import compose, identity, maybe, plain, prepare
-from ssljax.views.randaugment import randaugment
+from ssljax.views.randaugment import Pool, randaugment
 from ssljax.views.tones import (
     colour_jitter,
     random_blur,
@@ -40,6 +40,7 @@ from ssljax.views.volumes import affine3d, flip3d, intensity3d, turn3d
 from ssljax.views.warp import displace, move, resample
 
 __all__ = [
+    'Pool',
     'affine',
     'affine3d',
     'align',

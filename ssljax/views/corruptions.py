@@ -89,10 +89,13 @@ def elastic(
     image = warp.sample(image, at, fill='edge').reshape(image.shape)
     if not alpha:
         return image
+    product = coordinates.product
+    bells = _bell(height, sigma * side), _bell(width, sigma * side).T
+    vertical, horizontal = (jnp.asarray(bell, jnp.float32) for bell in bells)
     right, low = (
-        alpha * side * colour.gaussian_blur(noise, sigma * side)[..., 0]
+        alpha * side * product(product(vertical, noise), horizontal)
         for noise in (
-            jax.random.uniform(one, (height, width, 1), minval=-1.0)
+            jax.random.uniform(one, (height, width), minval=-1.0)
             for one in (x_key, y_key)
         )
     )
@@ -257,6 +260,22 @@ def _box(before: int, after: int) -> np.ndarray:
         at = (np.arange(low, high) - middle + 0.5) / wide
         matrix[i, low:high] = (at > -0.5) & (at <= 0.5)
     return matrix / matrix.sum(axis=1, keepdims=True)
+
+
+def _bell(length: int, sigma: float) -> np.ndarray:
+    """[length, length]: a Gaussian to 3 deviations of what is mirrored outside.
+
+    Outside it must be other pixels: were it the edge's pixel again, that one would
+    weigh half at the edge, and throw it far at the large deviations for 224 pixels.
+    """
+    reach = int(3 * sigma + 0.5)
+    at = np.arange(-reach, reach + 1)
+    weight = np.exp(-0.5 * (at / sigma) ** 2)
+    place = (np.arange(length)[:, None] + at[None]) % (2 * length)
+    place = np.minimum(place, 2 * length - 1 - place)
+    matrix = np.zeros((length, length))
+    np.add.at(matrix, (np.arange(length)[:, None], place), weight / weight.sum())
+    return matrix
 
 
 def _mirrored(at: Array, length: int, edge: float) -> Array:

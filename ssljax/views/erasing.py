@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from ssljax.contracts import InputError, View
+from ssljax.views import warp
 from ssljax.views.images import as_float
 
 _TRIES = 10
@@ -36,13 +37,12 @@ def random_erasing(
         raise InputError(f'scale is {scale}; give 0 < low <= high < 1.')
     if not 0 < ratio[0] <= ratio[1]:
         raise InputError(f'ratio is {ratio}; give 0 < low <= high.')
-    if not 0 <= probability <= 1:
-        raise InputError(f'probability is {probability}; give a number in [0, 1].')
+    warp.chance(probability)
     if isinstance(fill, str) and fill != 'noise':
         raise InputError(f"fill is {fill!r}; give a number or 'noise'.")
 
     def view(key, example):
-        image = as_float(example['image'])
+        image = as_float(warp.flat(example)['image'])
         height, width, _ = image.shape
         shape, place, coin, values = jax.random.split(key, 4)
         draw = jax.random.uniform(shape, (2, _TRIES))

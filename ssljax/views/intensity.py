@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from ssljax.contracts import InputError, View
+from ssljax.views import warp
 from ssljax.views.images import as_float
 
 
@@ -37,7 +38,7 @@ def cutout(fraction: float = 0.5, fill: float = 0.0) -> View:
         raise InputError(f'fraction is {fraction}; give a number in [0, 1].')
 
     def view(key, example):
-        image = as_float(example['image'])
+        image = as_float(warp.flat(example)['image'])
         height, width = image.shape[:2]
         y, x, side = jax.random.uniform(key, (3,))
         half = 0.5 * side * fraction * width
@@ -73,6 +74,7 @@ def jitter(
         image = as_float(example['image'])
         c, b = lows + (highs - lows) * jax.random.uniform(key, (2,))
         mean = jnp.mean(image)
-        return {**example, 'image': b * (mean + c * (image - mean))}
+        changed = b * (mean + c * (image - mean))
+        return {**example, 'image': changed.astype(image.dtype)}
 
     return view

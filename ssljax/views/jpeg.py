@@ -47,11 +47,7 @@ def jpeg(image: Array, quality: int) -> Array:
       quality: in [1, 100].
     """
     height, width, channels = image.shape
-    scale = 5000 / quality if quality < 50 else 200 - 2 * quality
-    luminance, chrominance = (
-        np.clip(np.floor((np.array(table) * scale + 50) / 100), 1, 255)
-        for table in (_LUMINANCE, _CHROMINANCE)
-    )
+    luminance, chrominance = tables(quality)
     unit = 16 if channels == 3 else 8
     pad = ((0, -height % unit), (0, -width % unit), (0, 0))
     levels = jnp.pad(jnp.round(jnp.clip(image, 0, 1) * 255), pad, mode='edge')
@@ -67,6 +63,14 @@ def jpeg(image: Array, quality: int) -> Array:
         doubled = [jnp.repeat(jnp.repeat(x, 2, axis=0), 2, axis=1) for x in halves]
         seen = _linear(jnp.stack([y, *doubled], axis=-1), np.linalg.inv(_YCC))
     return jnp.clip(jnp.round(seen[:height, :width]), 0, 255) / 255
+
+
+def tables(quality: int) -> tuple[np.ndarray, np.ndarray]:
+    """Returns libjpeg's steps at a quality, of brightness and colour, [8, 8] each."""
+    scale = 5000 // quality if quality < 50 else 200 - 2 * quality
+    scaled = ((np.array(t) * scale + 50) // 100 for t in (_LUMINANCE, _CHROMINANCE))
+    luminance, chrominance = (np.clip(table, 1, 255) for table in scaled)
+    return luminance, chrominance
 
 
 def _coded(plane: Array, table: np.ndarray) -> Array:

@@ -102,9 +102,10 @@ def blur(levels: Array) -> Array:
     x = levels.astype(jnp.float32)
     # A 5x5 box less its 3x3 middle.
     rows = x[:, :-4] + x[:, 1:-3] + x[:, 2:-2] + x[:, 3:-1] + x[:, 4:]
-    large = sum(rows[..., i : i + x.shape[2] - 4] for i in range(5))
+    width = max(x.shape[2] - 4, 0)
+    large = sum(rows[..., i : i + width] for i in range(5))
     rows = x[:, 1:-3] + x[:, 2:-2] + x[:, 3:-1]
-    small = sum(rows[..., i : i + x.shape[2] - 4] for i in (1, 2, 3))
+    small = sum(rows[..., i : i + width] for i in (1, 2, 3))
     return _framed(x, jnp.floor((large - small) / 16 + 0.5), 2)
 
 

@@ -18,6 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from ssljax.contracts import Array, Example, InputError
+from ssljax.views import warp
 
 
 def partners(key: Array, rows: int) -> Array:
@@ -120,8 +121,7 @@ def random_boxes(
     for name, (low, high), top in (('share', share, 1), ('aspect', aspect, np.inf)):
         if not 0 < low <= high <= top:
             raise InputError(f'{name} is {(low, high)}; give 0 < low <= high <= {top}.')
-    if not 0 <= probability <= 1:
-        raise InputError(f'probability is {probability}; give a number in [0, 1].')
+    warp.chance(probability)
     keys = jax.random.split(key, 4)
     area = jax.random.uniform(keys[0], (rows, 1), minval=share[0], maxval=share[1])
     ratio = jax.random.uniform(keys[1], (rows, 1), minval=aspect[0], maxval=aspect[1])

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from ssljax.contracts import Array, Example, InputError, Stream, View
-from ssljax.views import sound
+from ssljax.views import sound, warp
 from ssljax.views.images import as_float
 
 
@@ -35,19 +35,30 @@ def maybe(probability: float, view: View) -> View:
 
     Args:
       probability: in [0, 1].
-      view: that keeps shapes and adds no field but ``warp``.
+      view: that keeps shapes and adds no field but ``warp``, ``visible`` and
+        ``valid``.
+
+    Raises:
+      InputError: if the probability is none, or (when called) the view adds another
+        field or changes a shape.
     """
-    if not 0 <= probability <= 1:
-        raise InputError(f'probability is {probability}; give a number in [0, 1].')
+    warp.chance(probability)
 
     def view_or_not(key, example):
         own, coin = jax.random.split(key)
         seen, drawn = view(own, example), jax.random.bernoulli(coin, probability)
-        unseen = {'warp': jnp.eye(3), **example}
+        unseen = {**_unmoved(seen), **example}
         # Integers that the view made floats are floats without it too.
         for name, convert in (('image', as_float), ('wave', sound.as_float)):
             if name in seen and seen[name].dtype != unseen[name].dtype:
                 unseen[name] = convert(unseen[name])
+        for name, x in seen.items():
+            if name not in unseen or jnp.shape(x) != jnp.shape(unseen[name]):
+                was = jnp.shape(unseen[name]) if name in unseen else 'nothing'
+                raise InputError(
+                    f'The view makes {name!r} {jnp.shape(x)} of {was}; maybe needs one '
+                    'that leaves fields and shapes as they are.'
+                )
         return {name: jnp.where(drawn, x, unseen[name]) for name, x in seen.items()}
 
     return view_or_not
@@ -126,6 +137,15 @@ def _seen(view: View, keys: Array, batch: Example) -> Example:
     if 'image' in seen:
         seen = {**seen, 'image': as_float(seen['image'])}
     return seen
+
+
+def _unmoved(seen: Example) -> Example:
+    """What geometry adds to an example, as it is where nothing moved."""
+    names = [name for name in ('visible', 'valid') if name in seen]
+    unmoved = {name: jnp.ones_like(seen[name]) for name in names}
+    if 'warp' in seen:
+        unmoved['warp'] = jnp.eye(seen['warp'].shape[-1])
+    return unmoved
 
 
 def _gathered(stream: Stream, index: Array, raw: Mapping) -> Example:

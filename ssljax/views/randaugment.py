@@ -87,7 +87,7 @@ def randaugment(
       pool: 'fixmatch', the 14 operations of FixMatch and USB; 'uda', the 15 of UDA,
         each done with probability 0.5 at one of nine magnitudes, where lengths in
         pixels are shares of the side, holes are USB's and what moves in is CIFAR-10's
-        mean; or a Pool.
+        mean; or a ``views.Pool``.
       cutout: whether to cut the hole.
 
     Raises:

@@ -12,7 +12,7 @@ import jax
 import jax.numpy as jnp
 
 from ssljax.contracts import InputError, View
-from ssljax.views import colour
+from ssljax.views import colour, warp
 from ssljax.views.images import as_float
 from ssljax.views.prepare import compose
 from ssljax.views.rows import row_by_row
@@ -166,16 +166,20 @@ def unimatch() -> View:
 
 def _perhaps(draw: Callable, probability: float) -> View:
     """``draw(key, image) -> image`` as a view that happens with a probability."""
-    if not 0 <= probability <= 1:
-        raise InputError(f'probability is {probability}; give a number in [0, 1].')
+    warp.chance(probability)
 
     def view(key, example):
-        image = as_float(example['image'])
+        image = as_float(warp.flat(example)['image'])
+
+        def changed(key):
+            # Magnitudes are float32, and branches must agree on one type.
+            return draw(key, image.astype(jnp.float32)).astype(image.dtype)
+
         if probability == 1:
-            return {**example, 'image': draw(key, image)}
+            return {**example, 'image': changed(key)}
         own, coin = jax.random.split(key)
         done = jax.random.bernoulli(coin, probability)
-        seen = jax.lax.cond(done, lambda: draw(own, image), lambda: image)
+        seen = jax.lax.cond(done, lambda: changed(own), lambda: image)
         return {**example, 'image': seen}
 
     return row_by_row(view)

@@ -7,13 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from PIL import Image
+from scipy import ndimage
 
 from ssljax import views
 from ssljax.contracts import InputError
 from ssljax.views import blurs, corruptions, weather
-from ssljax.views.jpeg import jpeg
+from ssljax.views.jpeg import jpeg, tables
 
 SIDE = 32
+QUICK = {'xla_backend_optimization_level': 0}  # compiling is most of the time
 
 
 @pytest.fixture(scope='module')
@@ -32,7 +34,8 @@ def test_severities_grow_and_values_stay_in_range(kind, photo):
     keys = jax.random.split(jax.random.key(0), 4)
     found = []
     for severity in (1, 5):
-        view = jax.jit(jax.vmap(views.corrupt(kind, severity), in_axes=(0, None)))
+        view = jax.vmap(views.corrupt(kind, severity), in_axes=(0, None))
+        view = jax.jit(view, compiler_options=QUICK)
         got = np.array(view(keys, {'image': image, 'label': 1})['image'])
         assert got.shape == (4, *image.shape) and got.dtype == np.float32
         assert got.min() >= 0 and got.max() <= 1 and np.isfinite(got).all()
@@ -103,6 +106,32 @@ def test_jpeg_is_near_libjpegs(quality, channels, photo):
     error = np.abs(got * 255 - want).mean()
     assert error < 0.35 * np.abs(levels - want).mean()
     assert error < (0.6 if channels == 1 else 3)
+
+
+@pytest.mark.parametrize('quality', [80, 50, 40, 18, 7])
+def test_jpegs_steps_are_libjpegs(quality):
+    file = io.BytesIO()
+    Image.new('RGB', (8, 8)).save(file, 'JPEG', quality=quality)
+    want = Image.open(file).quantization
+    for k, table in enumerate(tables(quality)):
+        np.testing.assert_array_equal(table.ravel(), want[k])
+
+
+@pytest.mark.parametrize('sigma', [0.5, 3.0, 20.0])
+def test_the_elastic_field_is_blurred_as_published(sigma):
+    noise = np.random.default_rng(0).uniform(-1, 1, (12, 17))
+    want = ndimage.gaussian_filter(noise, sigma, mode='reflect', truncate=3)
+    got = corruptions._bell(12, sigma) @ noise @ corruptions._bell(17, sigma).T
+    np.testing.assert_allclose(got, want, atol=1e-12)
+
+
+def test_a_wide_bend_is_slight():
+    """Were the edge repeated outside, corners would fly by a third of the image."""
+    ramp = np.broadcast_to(np.arange(24, dtype=np.float32)[:, None, None], (24, 24, 1))
+    bend = jax.vmap(lambda key: corruptions.elastic(key, ramp, 2.0, 0.7, 0.0))
+    got = jax.jit(bend, compiler_options=QUICK)(jax.random.split(jax.random.key(0), 16))
+    expected = 2 * 24 / np.sqrt(3) / 24  # all pixels weigh about alike
+    assert 0.5 * expected < np.std(got - ramp) < 1.5 * expected
 
 
 def test_blurs_keep_a_flat_image_and_spread_a_point():

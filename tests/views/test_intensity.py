@@ -47,11 +47,22 @@ def test_cutout_fills_one_square_and_nothing_else():
     assert min(areas) == 0 and max(areas) >= 25  # its side is random
 
 
-@pytest.mark.parametrize('view', [views.noise(0.1), views.cutout(0.5)])
+@pytest.mark.parametrize(
+    'view',
+    [views.noise(0.1), views.cutout(0.5), views.jitter(), views.unimatch()],
+)
 def test_image_type_is_kept(view):
     low = {'image': IMAGE.astype(jnp.bfloat16)}
     got = jax.eval_shape(view, jax.random.key(0), low)
     assert got['image'].dtype == jnp.bfloat16
+
+
+@pytest.mark.parametrize(
+    'view', [views.cutout(), views.random_erasing(), views.random_grayscale()]
+)
+def test_volumes_are_refused(view):
+    with pytest.raises(InputError, match='give .H, W, channels'):
+        view(jax.random.key(0), {'image': IMAGE[None]})
 
 
 @pytest.mark.parametrize('make', [lambda: views.noise(-1.0), lambda: views.cutout(2)])

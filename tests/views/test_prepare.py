@@ -75,6 +75,42 @@ def test_composed_views_draw_independently():
     assert abs(got['image'].std() - np.sqrt(2)) < 0.05
 
 
+@pytest.mark.parametrize('size', [(4, 5), (3, 4, 5)], ids=['image', 'volume'])
+def test_maybe_leaves_all_of_an_example_and_adds_what_geometry_adds(size):
+    d = len(size)
+    example = {
+        'image': np.ones((*size, 1), np.float32),
+        'landmarks': np.ones((2, d), np.float32),
+        'boxes': np.tile(np.float32([[0] * d + [2] * d]), (3, 1)),
+    }
+
+    def move(key, one):
+        by = np.eye(d + 1, dtype=np.float32)
+        by[0, d] = 2
+        return views.move(one, by)
+
+    for probability, x in ((0.0, 1), (1.0, 3)):
+        view = jax.jit(views.maybe(probability, move))
+        got = view(jax.random.key(0), example)
+        np.testing.assert_array_equal(got['landmarks'][:, 0], [x, x])
+        assert got['warp'].shape == (d + 1, d + 1) and got['warp'][0, d] == x - 1
+        assert got['visible'].shape == (2,) and got['visible'].all()
+        assert got['valid'].shape == (3,) and got['valid'].all()
+
+
+@pytest.mark.parametrize(
+    'view, message',
+    [
+        (views.resized_crop(size=(2, 2)), r"'image' \(2, 2, 1\) of \(4, 4, 1\)"),
+        (shown('weak'), "'key' .* of nothing"),
+    ],
+)
+def test_maybe_refuses_what_changes_fields(view, message):
+    with pytest.raises(InputError, match=message):
+        example = {'image': np.ones((4, 4, 1), np.float32)}
+        jax.eval_shape(views.maybe(0.5, view), jax.random.key(0), example)
+
+
 def test_what_is_missing_is_named():
     needs = {'unlabelled': Stream(('image',), ('weak2',))}
     with pytest.raises(InputError, match="'weak2'.*add views\\['weak'\\]"):
