@@ -59,7 +59,9 @@ def job(config: Any, folder: Path | None = None) -> Job:
     task = tasks.classification_of(example, dataset.num_classes)
     seen = {name: view(spec) for name, spec in config.views.items()}
     feeding = {**config.get('feed', {}), 'quarantine': folder}
-    host_views = feeding.pop('views', 'step') == 'host'
+    where = feeding.pop('views', 'step')
+    checks.known('feed.views', where, ('step', 'host'))
+    host_views = where == 'host'
 
     def method(name=None, *, steps=None, network=None, **arguments) -> Method:
         name = name or config.method
@@ -106,7 +108,10 @@ def trained(folder: Path) -> tuple[Job, Method, State]:
     method = made.method()
     run = Run(folder, seed=config.seed)
     feed = feed_for(made, method, run.key('main'))
-    return made, method, run.restore('main', method, feed)
+    state = run.restore('main', method, feed)
+    if hasattr(feed, 'close'):
+        feed.close()
+    return made, method, state
 
 
 def build(
@@ -122,7 +127,8 @@ def build(
     """Calls a method's builder with what its signature asks for.
 
     Networks come from ``config.networks`` by the parameter's name, the averaging
-    teacher from ``config.ema``, the rest from ``arguments``.
+    teacher from ``config.ema``, what the data and the run decide (``rows`` that are
+    unlabelled, ``steps``) from them, the rest from ``arguments``.
     """
     wanted = inspect.signature(builder).parameters
     for name in arguments:
@@ -139,13 +145,13 @@ def build(
         for name, spec in config.networks.items()
         if name in wanted
     }
-    what = {'task': task, 'num_classes': dataset.num_classes}
-    given = 'task' if 'task' in wanted else 'num_classes'
+    what = {'rows': dataset.rows['unlabelled'], 'steps': steps}
+    what |= {'task': task} if 'task' in wanted else {'num_classes': dataset.num_classes}
+    decided = {name: x for name, x in what.items() if name in wanted}
     return builder(
         **nets,
         optimizer=optimizer(config.optimizer, steps),
-        **{given: what[given]},
-        **arguments,
+        **{**decided, **arguments},
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ import numpy as np
 
 from ssljax.contracts import InputError, Task
 from ssljax.data import Arrays, checks, sources, tokens
+from ssljax.data.sources import npz_files
 
 
 def opened(
@@ -36,6 +36,11 @@ def opened(
         *size, channels = task.example['image'].shape
         return sources.flat_folder(path, sources.Pictures(tuple(size), channels))
     if task.inputs == ('wave',):
+        if not {'rate', 'seconds'} <= set(reading):
+            raise InputError(
+                f'{path} is a folder, and the job was trained on waves of an .npz, '
+                'whose rate is not known; give an .npz with wave.'
+            )
         read = sources.Waves(reading['rate'], reading['seconds'])
         return sources.flat_folder(path, read)
     raise InputError(
@@ -67,7 +72,7 @@ def arrays(
     try:
         with np.load(path, allow_pickle=False) as file:
             found = {name: file[name] for name in wanted if name in file}
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except npz_files.BROKEN as error:
         raise InputError(
             f'{path} is neither a folder of files nor a readable .npz: {error}'
         ) from error
@@ -104,8 +109,9 @@ def _typed(name: str, field: str, value: np.ndarray) -> np.ndarray:
         if not np.issubdtype(value.dtype, np.integer):
             raise InputError(f'{name} is {value.dtype}; give integers.')
         return value.astype(np.int32)
+    if field != 'image':
+        return npz_files.other(name, field, value)
     if not np.issubdtype(value.dtype, np.floating):
-        kinds = 'uint8 or floats' if field == 'image' else 'floats'
-        raise InputError(f'{name} is {value.dtype}; give {kinds}.')
-    (checks.images if field == 'image' else checks.finite)(name, value)
+        raise InputError(f'{name} is {value.dtype}; give uint8 or floats.')
+    checks.images(name, value)
     return value.astype(np.float32)

@@ -102,10 +102,12 @@ def prepare(
     _claim(folder, json.loads(json.dumps({**plan, 'reading': reading})))
     rows = np.array_split(np.arange(len(source)), shards)
     quarantine = Quarantine(
-        folder / 'quarantine.jsonl', rows=len(source), share=bad_share
+        folder / 'quarantine.jsonl', rows=np.arange(len(source)), share=bad_share
     )
     done = {n: _sidecar(folder, n) for n in range(shards) if _finished(folder, n)}
     todo = [n for n in range(shards) if n not in done]
+    # Of shards that were finished before: the list may be a step behind them.
+    quarantine.add(Bad(*one) for bad in done.values() for one in bad)
     try:
         with tqdm(total=len(source), unit='row') as bar:
             bar.update(sum(len(rows[number]) for number in done))

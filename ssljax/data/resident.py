@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -88,6 +89,10 @@ def choose(
       InputError: for another kind, a kind that the source can't be, or as the feeds.
     """
     checks.known('kind', kind, KINDS)
+    for name in streaming:
+        checks.known(
+            'an argument of stream', name, inspect.signature(stream).parameters
+        )
     arrays = isinstance(source, Arrays)
     if kind == 'auto':
         kind = 'stream'

@@ -89,7 +89,7 @@ def stream(
         number = f'-{process[0]}' if process[0] else ''
         bad_rows = Quarantine(
             Path(quarantine) / f'quarantine{number}.jsonl',
-            rows=len(np.unique(np.concatenate([*pools.values()]))),
+            rows=np.unique(np.concatenate([*pools.values()])),
             share=bad_share,
         )
     return Streaming(load, bad_rows, workers, threads)

@@ -79,4 +79,10 @@ def joined(feeds: Sequence[Feed]) -> Feed:
         parts = [own(step) for own in feeds]
         return jax.tree.map(lambda *x: np.concatenate(x), *parts)
 
+    def close() -> None:
+        for own in feeds:
+            if hasattr(own, 'close'):
+                own.close()
+
+    feed.close = close  # type: ignore[attr-defined]
     return feed

@@ -20,7 +20,7 @@ from ssljax.contracts import (
     View,
     inputs_of,
 )
-from ssljax.data import Arrays, Dataset, choose, on_host
+from ssljax.data import Arrays, Dataset, checks, choose, on_host
 from ssljax.train import evaluator
 from ssljax.views import plain, prepare
 
@@ -78,6 +78,9 @@ def feed_for(
                 "feed.views is 'host', but this program looks into its raw batches; "
                 "give 'step'."
             )
+    # Views on the host would fetch rows that lie on the device back at every step.
+    fetched = job.host_views and feeding.get('kind', 'auto') in ('auto', 'resident')
+    if opened or fetched:
         feeding['kind'] = 'in_memory' if isinstance(job.data.source, Arrays) else 'auto'
     feed = choose(
         job.data.source,
@@ -128,6 +131,7 @@ def answering(job: Job, method: Method) -> Callable[[State, Any], Any]:
     Inputs are raw, ``{field: [n, ...]}`` or the array of an only field, and seen as
     ``job.see`` has it. They are answered ``eval_batch_size`` rows at a time, the last
     of them filled up, so that one shape is compiled; the prediction is of numpy arrays.
+    It raises InputError for inputs that are missing, empty, or of another shape.
     """
     fields = job.task.inputs
 
@@ -138,8 +142,14 @@ def answering(job: Job, method: Method) -> Callable[[State, Any], Any]:
 
     def predict(state: State, inputs: Any) -> Any:
         if not isinstance(inputs, Mapping):
-            inputs = dict.fromkeys(fields, inputs)
+            inputs = {fields[0]: inputs}
+        for name in fields:
+            checks.known('a field that the network takes', name, inputs)
         inputs = {name: np.asarray(inputs[name]) for name in fields}
+        for name, value in inputs.items():
+            _check_shape(name, value, job.task.example[name].shape)
+            if name == 'image':
+                checks.images(name, value)
         count = len(inputs[fields[0]])
         size = min(job.config.eval_batch_size, count)
         parts = []
@@ -152,6 +162,16 @@ def answering(job: Job, method: Method) -> Callable[[State, Any], Any]:
         return jax.tree.map(lambda *x: np.concatenate(x)[:count], *parts)
 
     return predict
+
+
+def _check_shape(name: str, value: np.ndarray, shape: tuple[int, ...]) -> None:
+    """Refuses no rows at all, or rows of another shape; of a task without it, () ."""
+    if value.ndim and len(value) and (not shape or value.shape[1:] == shape):
+        return
+    wanted = ', '.join(map(str, shape)) or '...'
+    raise InputError(
+        f'{name} has shape {value.shape}; give [n, {wanted}] with n above 0.'
+    )
 
 
 def variables_of(state: State, who: str) -> Variables:

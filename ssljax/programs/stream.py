@@ -92,6 +92,8 @@ def through(job: Job, view: str, feed: Feed, key: Array) -> Feed:
             }
         }
 
+    if hasattr(feed, 'close'):
+        seen.close = feed.close  # type: ignore[attr-defined]
     return seen
 
 
@@ -128,7 +130,7 @@ def fixed(
     def answering(method):
         return jax.jit(
             lambda state, example: job.task.decode(
-                method.predict(state, inputs_of(job.task, example))
+                method.predict(state, inputs_of(job.task, job.see(example)))
             )
         )
 

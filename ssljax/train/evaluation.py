@@ -10,6 +10,9 @@ import jax
 import numpy as np
 
 from ssljax.contracts import Example, InputError, State, Task, inputs_of
+from ssljax.views import plain
+
+AS_FLOATS = plain()
 
 
 def evaluator(
@@ -18,7 +21,7 @@ def evaluator(
     rows: np.ndarray,
     *,
     batch_size: int = 256,
-    see: Callable[[Example], Example] = lambda batch: batch,
+    see: Callable[[Example], Example] = AS_FLOATS,
 ) -> Callable[[Callable, State], dict[str, float]]:
     """Returns ``evaluate(answer, state) -> {metric: float}`` over rows of a source.
 
@@ -37,7 +40,8 @@ def evaluator(
       rows: [n] int, row numbers of the source; each counts once.
       batch_size: rows answered at a time; the last batch is filled up, and what fills
         it never counts.
-      see: how a batch of examples is seen, such as ``views.plain(normalize(...))``.
+      see: how a batch of examples is seen, such as ``views.plain(normalize(...))``; by
+        itself it makes floats of images in bytes, as the training views do.
 
     Raises:
       InputError: if there are no rows or a field is missing or a row has no label.

@@ -76,5 +76,7 @@ def test_the_feed_is_chosen_by_bytes_or_said(source, monkeypatch):
     assert kind(Lazy(source), process=(0, 1)) == 'stream'
     with pytest.raises(InputError, match="mean 'resident'"):
         kind(kind='residents')
+    with pytest.raises(InputError, match="'wrokers'.*Did you mean 'workers'"):
+        kind(wrokers=2)
     with pytest.raises(InputError, match="the source is a Lazy.*choose 'stream'"):
         kind(Lazy(source), kind='resident')

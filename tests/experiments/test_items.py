@@ -7,7 +7,7 @@ from PIL import Image
 from experiments import items
 from ssljax import tasks
 from ssljax.contracts import InputError
-from ssljax.data import collate
+from ssljax.data import collate, sources
 
 GREY = np.arange(64, dtype=np.uint8).reshape(8, 8) * 4
 
@@ -112,3 +112,30 @@ def test_other_inputs(tmp_path):
     np.savez(tmp_path / 'y.npz', series=np.full((2, 4, 1), np.nan))
     with pytest.raises(InputError, match='NaN'):
         items.opened(tmp_path / 'y.npz', series, {})
+
+
+def test_waves(tmp_path):
+    task = tasks.classification(3, (4,), inputs='wave')
+    wave = np.array([[0, 16384, -32768, 0]], np.int16)
+    np.savez(tmp_path / 'x.npz', wave=wave, label=[0])
+    found = items.arrays(tmp_path / 'x.npz', task)['wave']
+    assert found.tolist() == [[0, 0.5, -1, 0]] and found.dtype == np.float32
+    # As in training.
+    source, _ = sources.npz(tmp_path / 'x.npz')
+    np.testing.assert_array_equal(source.fields['wave'], found)
+    np.savez(tmp_path / 'y.npz', wave=wave.astype(np.int32), label=[0])
+    for read in (lambda path: items.arrays(path, task), sources.npz):
+        with pytest.raises(InputError, match='is int32; give int16, or floats'):
+            read(tmp_path / 'y.npz')
+    with pytest.raises(InputError, match='whose rate is not known'):
+        items.opened(tmp_path, task, {})
+
+
+def test_a_damaged_npz(tmp_path):
+    path = tmp_path / 'x.npz'
+    np.savez_compressed(path, image=np.random.default_rng(0).random((5, 8, 8)))
+    content = bytearray(path.read_bytes())
+    content[100:160] = bytes(60)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match='nor a readable .npz'):
+        items.arrays(path, TASK)

@@ -113,3 +113,19 @@ def test_what_crosses_between_clients_is_weights_alone(job):
     alike = jax.tree.map(lambda a, b: (a == b).all((1, *range(2, a.ndim))), one, two)
     first, second = zip(*jax.tree.leaves(alike), strict=True)
     assert all(first) and not any(second)
+
+
+def test_the_joined_feed_closes_those_that_can():
+    closed = []
+
+    def one(step):
+        return {'labelled': {'index': np.arange(2)}}
+
+    def other(step):
+        return one(step)
+
+    other.close = lambda: closed.append(True)
+    feed = program.joined([one, other])
+    assert feed(0)['labelled']['index'].tolist() == [0, 1, 0, 1]
+    feed.close()
+    assert closed == [True]

@@ -1,10 +1,12 @@
 """What a fit does with feeds that hold threads, or data on the device."""
 
+import jax
 import numpy as np
 import pytest
 
-from ssljax.contracts import InputError
+from ssljax.contracts import InputError, Method, Stream
 from ssljax.programs import Run
+from ssljax.programs import job as program
 from ssljax.programs.fit import _images
 
 
@@ -40,3 +42,22 @@ def test_what_is_resident_is_no_batch():
         'resident': {'image': np.zeros((100, 2, 2, 1))},
     }
     assert _images(batch) == 12
+
+
+def test_views_on_the_host_take_rows_that_are_there(make_job, monkeypatch):
+    """On an accelerator 'auto' would put the data where the views are not drawn."""
+    monkeypatch.setattr(jax, 'default_backend', lambda: 'gpu')
+    job, needs = make_job(), {'unlabelled': Stream(('image',), ())}
+    method = Method(None, None, None, needs)
+    asked = []
+
+    def choose(*arguments, kind='auto', **options):
+        asked.append(kind)
+
+    monkeypatch.setattr(program, 'choose', choose)
+    for feeding in ({}, {'kind': 'resident'}, {'kind': 'stream'}):
+        hosted = job._replace(feeding=feeding, host_views=True)
+        program.feed_for(hosted, method, jax.random.key(0))
+        program.feed_for(hosted._replace(host_views=False), method, None)
+    assert asked[::2] == ['in_memory', 'in_memory', 'stream']
+    assert asked[1::2] == ['auto', 'resident', 'stream']

@@ -6,7 +6,7 @@ import optax
 import pytest
 
 from ssljax import methods, models, views
-from ssljax.contracts import InputError
+from ssljax.contracts import InputError, Method
 from ssljax.methods import catalogue
 from ssljax.programs import Run
 
@@ -179,3 +179,14 @@ def test_an_interrupted_stream_goes_on_and_answers_nothing_twice(
     assert calls == [0, *range(4, 12)]  # on from the checkpoint of 4 steps
     for name, score in whole[0].items():
         assert again[name] == score or name in TIMED
+
+
+def test_weights_that_stay_see_examples_as_they_are_scored(job):
+    """What is plain in the views, a normalisation say, is not left out."""
+    method = Method(None, None, lambda state, inputs: {'logits': inputs}, {})
+    plain = views.plain(lambda key, x: {**x, 'image': 2 * x['image']})
+    image = np.arange(6, dtype=np.float32).reshape(2, 3)
+    batch = {'unlabelled': {'image': image, 'index': np.arange(2)}}
+    asked = program.fixed(job._replace(see=plain), {'same': method}, 1)
+    found = asked({'same': {}}, lambda step: batch)['same']
+    np.testing.assert_allclose(found[0], jax.nn.softmax(2 * image), rtol=1e-6)

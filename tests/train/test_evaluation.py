@@ -98,3 +98,18 @@ def test_bad_input():
         evaluator(task(mask=jax.ShapeDtypeStruct((), jnp.int32)), Rows(), ROWS)
     with pytest.raises(InputError, match='Row 19 has no label'):
         evaluator(task(), Rows(), [3, 19])(answer, {'by': jnp.int32(1)})
+
+
+def test_a_network_is_asked_with_floats_where_the_source_has_bytes():
+    class Bytes(Rows):
+        def __getitem__(self, row):
+            return super().__getitem__(row) | {'image': np.full(2, row * 5, np.uint8)}
+
+    def answer(state, inputs):
+        assert inputs.dtype == jnp.float32
+        return {
+            'logits': jax.nn.one_hot(jnp.round(inputs[:, 0] * 51).astype(int) // 3, 20)
+        }
+
+    scores = evaluator(task(), Bytes(), ROWS, batch_size=4)(answer, {})
+    assert scores['accuracy'] == np.mean(ROWS // 3 == ROWS % 3)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import zipfile
+import zlib
 from collections.abc import Mapping
 
 import numpy as np
@@ -12,6 +13,10 @@ from ssljax.contracts import InputError
 from ssljax.data import checks, tokens
 from ssljax.data.sources.arrays import Arrays
 from ssljax.data.sources.source import NO_LABEL
+
+BROKEN = (OSError, ValueError, TypeError, EOFError, MemoryError, zlib.error)
+BROKEN += (zipfile.BadZipFile,)
+"""What numpy raises on files that are no .npz, cut short, or claim absurd sizes."""
 
 _PARTS = {'train': '', 'validation': 'validation_', 'test': 'test_'}
 
@@ -53,7 +58,8 @@ def npz(path: str | os.PathLike[str]) -> tuple[Arrays, dict[str, np.ndarray]]:
         key = prefix + field
         if key not in arrays:
             continue
-        value = (_image if field == 'image' else _other)(key, arrays[key])
+        found = arrays[key]
+        value = _image(key, found) if field == 'image' else other(key, field, found)
         label = arrays.get(prefix + 'label', np.full(len(value), NO_LABEL))
         if part in _PARTS:
             checks.labels(prefix + 'label', label, num_classes)
@@ -77,7 +83,7 @@ def _read(path: str | os.PathLike[str]) -> tuple[str, dict[str, np.ndarray]]:
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
-    except (OSError, ValueError, TypeError, EOFError, zipfile.BadZipFile) as error:
+    except BROKEN as error:
         raise InputError(
             f'{os.fspath(path)} is no readable .npz of plain arrays: {error}'
         ) from error
@@ -134,8 +140,12 @@ def _image(name: str, values: np.ndarray) -> np.ndarray:
     return values.astype(np.float32)
 
 
-def _other(name: str, values: np.ndarray) -> np.ndarray:
-    """[N, ...] float32 or int32."""
+def other(name: str, field: str, values: np.ndarray) -> np.ndarray:
+    """Returns an input [N, ...] as float32 or int32; a wave of 16 bits in [-1, 1).
+
+    Raises:
+      InputError: if it is empty, has one axis only, or is neither floats nor integers.
+    """
     if values.ndim < 2 or not values.size:
         raise InputError(
             f'{name} has shape {values.shape}; give [N, ...], none of them 0, or leave '
@@ -146,6 +156,10 @@ def _other(name: str, values: np.ndarray) -> np.ndarray:
         return values.astype(np.float32)
     if not np.issubdtype(values.dtype, np.integer):
         raise InputError(f'{name} is {values.dtype}; give floats or integers.')
+    if field == 'wave':
+        if values.dtype != np.int16:
+            raise InputError(f'{name} is {values.dtype}; give int16, or floats.')
+        return values.astype(np.float32) / 32768
     info = np.iinfo(np.int32)
     if values.min() < info.min or values.max() > info.max:
         raise InputError(f'{name} holds integers beyond 32 bits; give smaller ones.')

@@ -161,4 +161,9 @@ def _text(where: str, label: Any) -> str:
         raise InputError(
             f'{where}: label is {label!r}; give the name of a class or its number.'
         )
-    return str(label).strip()
+    text = str(label).strip()
+    if text == str(NO_LABEL):  # else it would be a class of that name
+        raise InputError(
+            f'{where}: label is {text}; leave the cell empty where there is none.'
+        )
+    return text

@@ -80,6 +80,7 @@ def test_the_files_may_lie_elsewhere(table, tmp_path):
         (['a.png,cat,dog'], 'line 2: it has not as many cells'),
         (['a.png,'], 'gives no label'),
         ([], 'gives no label'),
+        (['a.png,0', 'b.png,-1'], 'line 3: label is -1; leave the cell empty'),
         (['a.png,0', 'b.png,2'], 'line 3: label 2, but no line has label 1'),
         (['a.png,1', 'b.png,2'], 'line 3: label 2, but no line has label 0'),
         (['a.png,"cat'], 'is no readable table'),
