@@ -96,7 +96,7 @@ class Targets(NamedTuple):
 class TargetRule(NamedTuple):
     """What the teacher's opinion becomes. Rules chain, in optax's order."""
 
-    init: Callable  # () -> state
+    init: Callable  # (targets) -> state; shapes alone count, as in optax
     update: Callable  # (targets, state, evidence) -> (targets, state)
 
 

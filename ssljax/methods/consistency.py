@@ -32,6 +32,7 @@ from ssljax.methods.parts import (
     follow,
     forward,
     loss_metrics,
+    opinion_of,
     remember,
     student_of,
     supervised_terms,
@@ -58,6 +59,9 @@ def consistency(
     stepper: Callable = learner,
     over: Literal['all', 'kept'] | float = 'all',
     ship: str | None = None,
+    labelled_rule: TargetRule | None = None,
+    extra: Callable | None = None,
+    extra_weight: float | Schedule = 0.0,
 ) -> Method:
     r"""Returns a method of the family.
 
@@ -81,6 +85,11 @@ def consistency(
       stepper: ``(objective, optimizer, after) -> step``.
       over: the divisor n of the unlabelled loss: every row, the kept weight, a number.
       ship: whose weights ``predict`` uses; default the teacher where there is one.
+      labelled_rule: weighs labelled rows by the student's own answer on them; the
+        labelled loss is then a mean over the weights. None is every row alike.
+      extra: ``(outputs on student_view, targets, rule state) -> {name: []}``, terms of
+        the batch as a whole, for what the rule has learnt of it.
+      extra_weight: of those terms, a float or a schedule.
 
     Raises:
       InputError: if an option has no such value; ``target_from='teacher'`` needs a
@@ -94,7 +103,8 @@ def consistency(
 
     def init(key, batch, given=None):
         networks = {'student': (network, inputs_of(task, batch['labelled']['weak']))}
-        memory = remember(teacher, rule)
+        asked = inputs_of(task, batch['unlabelled'][target_view])
+        memory = remember(teacher, rule, opinion_of(network, task, asked))
         return start(key, networks, optimizer, given or {}, memory=memory)
 
     def objective(params, state, batch, key):
@@ -131,11 +141,12 @@ def consistency(
             unlabelled[target_view].get('warp'),
             unlabelled[student_view].get('warp'),
         )
+        known = from_prediction(task.decode(on_labels))
         evidence = Evidence(
             step=state.step,
             key=rule_key,
             index=unlabelled['index'],
-            probs_labelled=jax.lax.stop_gradient(task.decode(on_labels)),
+            probs_labelled=known.value,
             labels=labelled['weak'].get('label'),
             features=jax.lax.stop_gradient(answer.get('features')),
         )
@@ -143,12 +154,18 @@ def consistency(
             from_prediction(opinion), state.memory['rule'], evidence
         )
 
-        supervised = supervised_terms(task, on_labels, labelled['weak'])
+        counts = None
+        if labelled_rule is not None:  # stateless, so that it starts anew each step
+            fresh = labelled_rule.init(known)
+            counts = labelled_rule.update(known, fresh, evidence)[0].weight
+        supervised = supervised_terms(task, on_labels, labelled['weak'], counts)
         unsupervised = consistency_terms(task, taught, targets, over)
+        further = extra(taught, targets, kept) if extra is not None else {}
         ramp = value(weight, state.step)
         loss = sum(supervised.values()) + ramp * sum(unsupervised.values())
+        loss += value(extra_weight, state.step) * sum(further.values())
         metrics = {
-            **loss_metrics(supervised, unsupervised),
+            **loss_metrics(supervised, unsupervised, further),
             'utilisation': utilisation(targets),
             'weight': ramp,
         }

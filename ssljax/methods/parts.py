@@ -22,6 +22,7 @@ from ssljax.contracts import (
     Teacher,
     Variables,
 )
+from ssljax.targets import from_prediction
 
 
 def task_of(task: Task | None, num_classes: int | None, consistency: Callable) -> Task:
@@ -87,10 +88,20 @@ def forward(
     return answers, stats
 
 
-def supervised_terms(task: Task, outputs: Outputs, example: Any) -> dict[str, Array]:
-    """Mean over the labelled batch of each supervised term, {name: float32 []}."""
+def supervised_terms(
+    task: Task, outputs: Outputs, example: Any, weight: Array | None = None
+) -> dict[str, Array]:
+    """Mean of each supervised term, {name: float32 []}.
+
+    Args:
+      task: whose terms.
+      outputs: on the labelled batch.
+      example: its fields.
+      weight: [B]; the mean is over the weights then, as in UDA. None is every row.
+    """
+    over = 'all' if weight is None else 'kept'
     terms = task.supervised(outputs, example)
-    return {name: losses.masked_mean(x) for name, x in terms.items()}
+    return {name: losses.masked_mean(x, weight, over=over) for name, x in terms.items()}
 
 
 def consistency_terms(
@@ -139,15 +150,35 @@ def student_of(params: dict[str, PyTree], stats: dict[str, PyTree]) -> Variables
     return Variables(params['student'], stats['student'])
 
 
+def opinion_of(
+    network: Network, task: Task, inputs: PyTree
+) -> Callable[[Variables], Targets]:
+    """Returns ``variables -> Targets``: the shapes that a rule will see."""
+
+    def opinion(variables):
+        outputs, _ = network.apply(variables, inputs, train=False)
+        return from_prediction(task.decode(outputs))
+
+    return lambda variables: jax.eval_shape(opinion, variables)
+
+
 def remember(
-    teacher: Teacher | None, rule: TargetRule | None = None
+    teacher: Teacher | None,
+    rule: TargetRule | None = None,
+    opinion: Callable[[Variables], Targets] | None = None,
 ) -> Callable[[dict, dict], dict]:
-    """Returns ``(params, stats) -> State.memory`` for a student's teacher and rule."""
+    """Returns ``(params, stats) -> State.memory`` for a student's teacher and rule.
+
+    Args:
+      teacher: or None.
+      rule: or None; its state is shaped by what it will see.
+      opinion: that, as ``opinion_of`` has it.
+    """
 
     def memory(params, stats):
         kept = {}
-        if rule is not None:
-            kept['rule'] = rule.init()
+        if rule is not None and opinion is not None:
+            kept['rule'] = rule.init(opinion(student_of(params, stats)))
         if teacher is not None:
             kept['teacher'] = teacher.init(student_of(params, stats))
         return kept

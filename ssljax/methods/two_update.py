@@ -27,6 +27,7 @@ from ssljax.methods.parts import (
     consistency_terms,
     forward,
     loss_metrics,
+    opinion_of,
     remember,
     supervised_terms,
     task_of,
@@ -86,7 +87,8 @@ def two_update(
         example = inputs_of(task, batch['labelled']['weak'])
         networks = {'student': (network, example), 'teacher': (network, example)}
 
-        memory = remember(None, student_rule)
+        opinion = opinion_of(network, task, example)
+        memory = remember(None, student_rule, opinion)
         return start(key, networks, optimizer, given or {}, memory=memory)
 
     def run(name, params, state, views, key):

@@ -92,9 +92,9 @@ def confident(key, probs, known, truth, settings):
     """Labels the pool by what a target rule makes of the answers."""
     del key
     rule = targets.chain(targets.threshold(settings.threshold), targets.harden())
-    lesson, _ = rule.update(
-        targets.from_prediction(probs), rule.init(), Evidence(step=jnp.zeros((), int))
-    )
+    asked = targets.from_prediction(probs)
+    evidence = Evidence(step=jnp.zeros((), int))
+    lesson, _ = rule.update(asked, rule.init(asked), evidence)
     guess = np.where(lesson.weight > 0, lesson.value, NO_LABEL)
     return known, np.where(known, truth, guess)
 

@@ -55,8 +55,8 @@ def from_logits(logits: Array) -> Targets:
 def chain(*rules: TargetRule) -> TargetRule:
     """Runs rules one after another; its state is the tuple of their states."""
 
-    def init():
-        return tuple(rule.init() for rule in rules)
+    def init(targets):
+        return tuple(rule.init(targets) for rule in rules)
 
     def update(targets, state, evidence):
         new = []
@@ -79,12 +79,12 @@ def threshold(tau: float | Schedule) -> TargetRule:
     Source: Sohn et al. 2020 (FixMatch), arXiv 2001.07685.
     """
     if not callable(tau):
-        _probability('tau', tau)
+        require_probability('tau', tau)
 
     def rule(targets, evidence):
-        _distribution('threshold', targets)
+        require_distribution('threshold', targets)
         kept = jnp.max(targets.value, axis=-1) >= value(tau, evidence.step)
-        return targets._replace(weight=_times(targets.weight, kept))
+        return targets._replace(weight=times(targets.weight, kept))
 
     return _stateless(rule)
 
@@ -102,13 +102,13 @@ def confident_share(tau: float) -> TargetRule:
 
     Source: Tranheden et al. 2021 (DACS), arXiv 2007.08702; used by FST.
     """
-    _probability('tau', tau)
+    require_probability('tau', tau)
 
     def rule(targets, evidence):
         del evidence
-        _distribution('confident_share', targets)
+        require_distribution('confident_share', targets)
         share = jnp.mean(jnp.max(targets.value, axis=-1) >= tau)
-        return targets._replace(weight=_times(targets.weight, share))
+        return targets._replace(weight=times(targets.weight, share))
 
     return _stateless(rule)
 
@@ -128,7 +128,7 @@ def sharpen(temperature: float) -> TargetRule:
 
     def rule(targets, evidence):
         del evidence
-        _distribution('sharpen', targets)
+        require_distribution('sharpen', targets)
         # Through the log, so that a small T does not underflow every class to 0.
         probs = jnp.asarray(targets.value, jnp.float32)
         log_probs = jnp.log(jnp.maximum(probs, 1e-30)) / temperature
@@ -142,17 +142,17 @@ def harden() -> TargetRule:
 
     def rule(targets, evidence):
         del evidence
-        _distribution('harden', targets)
+        require_distribution('harden', targets)
         return targets._replace(value=jnp.argmax(targets.value, -1).astype(jnp.int32))
 
     return _stateless(rule)
 
 
 def _stateless(rule: Callable) -> TargetRule:
-    return TargetRule(lambda: (), lambda t, state, e: (rule(t, e), state))
+    return TargetRule(lambda targets: (), lambda t, state, e: (rule(t, e), state))
 
 
-def _times(weight: PyTree, factor: Array) -> PyTree:
+def times(weight: PyTree, factor: Array) -> PyTree:
     """Weights times a factor [...] a site; theirs may be fewer, leading axes."""
 
     def leaf(one):
@@ -163,12 +163,14 @@ def _times(weight: PyTree, factor: Array) -> PyTree:
     return jax.tree.map(leaf, weight)
 
 
-def _probability(name: str, number: float) -> None:
+def require_probability(name: str, number: float) -> None:
+    """Refuses a number outside [0, 1]."""
     if not 0 <= number <= 1:
         raise InputError(f'{name} is {number}; give a probability in [0, 1].')
 
 
-def _distribution(name: str, targets: Targets) -> None:
+def require_distribution(name: str, targets: Targets) -> None:
+    """Refuses targets that are no class probabilities [..., C]."""
     if not hasattr(targets.value, 'dtype') or not jnp.issubdtype(
         targets.value.dtype, jnp.floating
     ):

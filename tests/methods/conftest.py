@@ -83,6 +83,41 @@ def _batch(labelled, label, unlabelled, labelled_views=('weak',)):
     return batch
 
 
+def _replay(case, build, memory=lambda memory: memory):
+    """A method on a recorded sequence of logits, SGD of rate 1 on a table of them all.
+
+    Args:
+      case: with ``in_logits_lb`` [T, B, C], ``in_logits_ulb_w`` and ``_s`` [T, U, C].
+      build: (network, optimizer) -> Method on views 'weak' and 'strong'.
+      memory: changes State.memory at the start.
+
+    Yields:
+      (step, State after it, moves of the logits by view, metrics).
+    """
+    names = ('lb', 'ulb_w', 'ulb_s')
+    logits = [case[f'in_logits_{name}'] for name in names]
+    sizes = [x.shape[1] for x in logits]
+    table = np.concatenate(logits, axis=1)
+    method = build(_table(table.reshape(-1, table.shape[-1])), optax.sgd(1.0))
+    step, state = _jit(method.step), None
+    for t in range(len(table)):
+        first, *views = _rows(t * sum(sizes), *sizes)[1:]
+        views = dict(zip(('weak', 'strong'), views, strict=True))
+        batch = _batch(first, case['in_y_lb'][t], views)
+        if 'in_idx_ulb' in case:
+            index = jnp.asarray(case['in_idx_ulb'][t], jnp.int32)
+            batch['unlabelled']['index'] = index
+        if state is None:
+            state = method.init(jax.random.key(0), batch)
+            state = state._replace(memory=memory(state.memory))
+        new, metrics = step(state, batch)
+        moved = new.params['student']['logits'] - state.params['student']['logits']
+        here = np.asarray(moved).reshape(table.shape)[t]
+        parts = np.split(here, np.cumsum(sizes)[:-1])
+        yield t, new, dict(zip(names, parts, strict=True)), metrics
+        state = new
+
+
 def _boxes_network():
     """Finds the bright spot of each channel: moves exactly as its image moves."""
 
@@ -173,7 +208,7 @@ def _boxes_rule(tau):
         found = targets.value['valid'] & (targets.value['scores'] >= tau)
         return targets._replace(weight=found.astype(jnp.float32)), state
 
-    return TargetRule(lambda: (), update)
+    return TargetRule(lambda targets: (), update)
 
 
 def _boxes_example(rng, rows, slots=2, side=8):
@@ -198,8 +233,10 @@ _jit = functools.partial(
 
 @pytest.fixture(scope='session')
 def tiny():
-    """Networks and batches: mlp, table, rows, batch; and jit, which compiles fast."""
-    return SimpleNamespace(mlp=_mlp, table=_table, rows=_rows, batch=_batch, jit=_jit)
+    """Networks and batches: mlp, table, rows, batch, replay; jit, which is quick."""
+    return SimpleNamespace(
+        mlp=_mlp, table=_table, rows=_rows, batch=_batch, jit=_jit, replay=_replay
+    )
 
 
 @pytest.fixture(scope='session')

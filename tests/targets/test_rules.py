@@ -19,7 +19,7 @@ def apply(rule, value, weight=None, step=0):
     start = targets.from_prediction(value)
     if weight is not None:
         start = start._replace(weight=weight)
-    return rule.update(start, rule.init(), Evidence(jnp.asarray(step)))[0]
+    return rule.update(start, rule.init(start), Evidence(jnp.asarray(step)))[0]
 
 
 def run_fixmatch(case, rule):
@@ -27,7 +27,7 @@ def run_fixmatch(case, rule):
 
     def total(labelled, weak, strong):
         start = targets.from_logits(weak)
-        taught, _ = rule.update(start, rule.init(), Evidence(jnp.asarray(0)))
+        taught, _ = rule.update(start, rule.init(start), Evidence(jnp.asarray(0)))
         supervised = losses.masked_mean(losses.cross_entropy(labelled, case['in_y_lb']))
         unsupervised = losses.masked_mean(
             losses.cross_entropy(strong, taught.value), taught.weight, over='all'
@@ -152,12 +152,12 @@ def count_and_halve():
     def update(targets, state, evidence):
         return targets._replace(weight=targets.weight / 2), state + evidence.step
 
-    return TargetRule(lambda: jnp.asarray(0), update)
+    return TargetRule(lambda targets: jnp.asarray(0), update)
 
 
 def test_chain_threads_targets_and_states():
     rule = targets.chain(count_and_halve(), targets.harden(), count_and_halve())
-    state = rule.init()
+    state = rule.init(targets.from_prediction(PROBS))
     for step in (1, 2):
         start = targets.from_prediction(PROBS)
         got, state = rule.update(start, state, Evidence(jnp.asarray(step)))
