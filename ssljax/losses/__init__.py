@@ -9,12 +9,14 @@ from ssljax.losses.classification import (
 )
 from ssljax.losses.contrastive import nt_xent
 from ssljax.losses.distillation import distillation
+from ssljax.losses.fairness import fairness
 from ssljax.losses.reduce import masked_mean
 
 __all__ = [
     'cross_entropy',
     'distillation',
     'entropy',
+    'fairness',
     'kl_divergence',
     'masked_mean',
     'mean_squared_error',

@@ -1,5 +1,10 @@
 """Target rules: what a teacher's opinion becomes before it teaches."""
 
+from ssljax.targets.adaptive import gaussian, relative, self_adaptive
+from ssljax.targets.align import align, align_by_queue
+from ssljax.targets.annealing import tsa, tsa_schedule
+from ssljax.targets.curriculum import curriculum
+from ssljax.targets.dash import dash
 from ssljax.targets.rules import (
     chain,
     confident_share,
@@ -11,11 +16,20 @@ from ssljax.targets.rules import (
 )
 
 __all__ = [
+    'align',
+    'align_by_queue',
     'chain',
     'confident_share',
+    'curriculum',
+    'dash',
     'from_logits',
     'from_prediction',
+    'gaussian',
     'harden',
+    'relative',
+    'self_adaptive',
     'sharpen',
     'threshold',
+    'tsa',
+    'tsa_schedule',
 ]
