@@ -12,7 +12,7 @@ import numpy as np
 
 from ssljax import methods, tasks
 from ssljax.contracts import Method, State, Task, View
-from ssljax.data import Arrays, Dataset, join
+from ssljax.data import Arrays, Dataset, checks, join
 from ssljax.data.sources import Source
 from ssljax.programs.job import Job, answering, feed_for, scorer
 from ssljax.programs.run import Run
@@ -105,7 +105,9 @@ def single(
         }
     )
     rows['unlabelled'] = np.concatenate([rows['labelled'], rows['unlabelled']])
-    num_classes = int(source.columns['label'].max()) + 1
+    label = source.columns['label']
+    checks.labels('label of labelled', label[rows['labelled']])
+    num_classes = len(source.classes or ()) or int(label.max()) + 1
     example = source[int(rows['labelled'][0])]
     if views is None:
         views = usual(example)

@@ -92,6 +92,20 @@ def test_it_learns_scores_and_predicts(trained):
     np.testing.assert_allclose(jax.nn.softmax(own), probs, atol=1e-5)
 
 
+@pytest.mark.parametrize(
+    'inputs, sentence',
+    [
+        (IMAGE[0], r'image has shape \(4, 4, 1\); give \[n, 4, 4, 1\]'),
+        (IMAGE[:0], 'with n above 0'),
+        (IMAGE[:2].astype(np.float32), 'whole numbers up to'),
+        ({'img': IMAGE[:2]}, "a field that the network takes is 'image'; known: img"),
+    ],
+)
+def test_what_can_not_be_answered(trained, inputs, sentence):
+    with pytest.raises(InputError, match=sentence):
+        trained.predict(inputs)
+
+
 def test_the_same_call_goes_on(tmp_path, trained, same_bits):
     class Stopped(Exception):
         pass
@@ -157,7 +171,7 @@ def _losses(folder, job):
 @pytest.mark.parametrize(
     'change, sentence',
     [
-        ({'labelled': {'image': IMAGE[:6]}}, 'labelled'),
+        ({'labelled': {'image': IMAGE[:6]}}, r'label of labelled\[0\] is -1'),
         ({'labelled': {'image': IMAGE[:0], 'label': LABEL[:0]}}, 'labelled has no row'),
         ({'unlabelled': {'wave': IMAGE[:9]}}, r"unlabelled has the fields \['wave'\]"),
         ({'unlabelled': {'image': IMAGE[:9] / 255}}, 'unlabelled has dtype float64'),
