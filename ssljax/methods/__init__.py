@@ -5,6 +5,7 @@ from ssljax.methods.adversarial import adversarial
 from ssljax.methods.distil import distil
 from ssljax.methods.federated import federated
 from ssljax.methods.fixmatch import fixmatch
+from ssljax.methods.flexmatch import flexmatch
 from ssljax.methods.fst import fst
 from ssljax.methods.learner import Aux, apply_gradients, learner, prepared
 from ssljax.methods.mean_teacher import mean_teacher
@@ -22,6 +23,7 @@ __all__ = [
     'distil',
     'federated',
     'fixmatch',
+    'flexmatch',
     'fst',
     'learner',
     'mean_teacher',

@@ -76,6 +76,7 @@ ROWS = (
     _digits(
         'fixmatch', 'FixMatch', 'Sohn et al. 2020, arXiv 2001.07685', level='proof'
     ),
+    _digits('flexmatch', 'FlexMatch', 'Zhang et al. 2021, arXiv 2110.08263'),
     # How TSAL moves its teacher; system 17 itself also is landmarks and video.
     _digits(
         'two_update',

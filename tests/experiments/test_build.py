@@ -2,12 +2,14 @@
 
 import inspect
 import operator
+from types import SimpleNamespace
 
 import jax
 import numpy as np
 import pytest
 
 from experiments import build
+from experiments.configs.digits import supervised
 from ssljax import models, views
 from ssljax.contracts import InputError
 
@@ -42,3 +44,21 @@ def test_views_are_applied_in_the_order_of_the_table_and_sometimes():
 def test_refusals(spec, sentence):
     with pytest.raises(InputError, match=sentence):
         build.view(spec)
+
+
+def test_builders_get_what_the_data_and_the_run_decide():
+    def builder(optimizer, num_classes, rows, steps, threshold=1):
+        return num_classes, rows.tolist(), steps, threshold
+
+    def made(**arguments):
+        dataset = SimpleNamespace(rows={'unlabelled': np.array([4, 2])}, num_classes=3)
+        return build.build(
+            builder,
+            *(supervised.get_config(), dataset, None),
+            steps=7,
+            network={},
+            arguments=arguments,
+        )
+
+    assert made() == (3, [4, 2], 7, 1)
+    assert made(steps=5, threshold=2) == (3, [4, 2], 5, 2)
