@@ -6,6 +6,7 @@ from ssljax.methods.distil import distil
 from ssljax.methods.federated import federated
 from ssljax.methods.fixmatch import fixmatch
 from ssljax.methods.flexmatch import flexmatch
+from ssljax.methods.freematch import freematch
 from ssljax.methods.fst import fst
 from ssljax.methods.learner import Aux, apply_gradients, learner, prepared
 from ssljax.methods.mean_teacher import mean_teacher
@@ -24,6 +25,7 @@ __all__ = [
     'federated',
     'fixmatch',
     'flexmatch',
+    'freematch',
     'fst',
     'learner',
     'mean_teacher',

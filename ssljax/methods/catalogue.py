@@ -77,6 +77,7 @@ ROWS = (
         'fixmatch', 'FixMatch', 'Sohn et al. 2020, arXiv 2001.07685', level='proof'
     ),
     _digits('flexmatch', 'FlexMatch', 'Zhang et al. 2021, arXiv 2110.08263'),
+    _digits('freematch', 'FreeMatch', 'Wang et al. 2022, arXiv 2205.07246'),
     # How TSAL moves its teacher; system 17 itself also is landmarks and video.
     _digits(
         'two_update',

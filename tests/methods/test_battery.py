@@ -47,6 +47,7 @@ TRIALS = {
     'mean_teacher_boxes': Trial(methods.mean_teacher, ('weak',), boxes=True),
     'fixmatch': Trial(methods.fixmatch, ('strong',), LOW | {'ratio': 1.0}),
     'flexmatch': Trial(methods.flexmatch, ('strong',), LOW | {'ratio': 1.0, 'rows': B}),
+    'freematch': Trial(methods.freematch, ('strong',), {'ratio': 1.0}),
     'two_update': Trial(methods.two_update, ('strong', 'weak2'), LOW),
     'fst_deep': Trial(methods.fst, ('strong',), LOW | {'ahead': 1}),
     'fst_wide': Trial(methods.fst, ('strong',), LOW | {'ahead': 2, 'look': 'wide'}),
