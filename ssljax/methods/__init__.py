@@ -1,5 +1,6 @@
 """Methods: each a small composition of shared parts. The catalogue lists them all."""
 
+from ssljax.methods.adamatch import adamatch
 from ssljax.methods.adapt import adapt
 from ssljax.methods.adversarial import adversarial
 from ssljax.methods.distil import distil
@@ -18,6 +19,7 @@ from ssljax.methods.two_update import two_update
 
 __all__ = [
     'Aux',
+    'adamatch',
     'adapt',
     'adversarial',
     'apply_gradients',

@@ -1,0 +1,16 @@
+"""AdaMatch (Berthelot et al. 2021) on digits, 40 labels.
+
+Averages move ten times as fast as published, for 1500 steps.
+
+    python -m experiments.train --config=experiments/configs/digits/adamatch.py
+
+Time: not measured.
+Score: not run.
+"""
+
+from experiments.configs.digits.common import digits
+
+
+def get_config():
+    """Returns the configuration."""
+    return digits('adamatch', momentum=0.99, ratio=4.0, joint=False)
