@@ -14,6 +14,7 @@ from ssljax.methods.mean_teacher import mean_teacher
 from ssljax.methods.pi_model import pi_model
 from ssljax.methods.pseudo_label import pseudo_label
 from ssljax.methods.simclr import simclr
+from ssljax.methods.softmatch import softmatch
 from ssljax.methods.supervised import supervised
 from ssljax.methods.two_update import two_update
 
@@ -35,6 +36,7 @@ __all__ = [
     'prepared',
     'pseudo_label',
     'simclr',
+    'softmatch',
     'supervised',
     'two_update',
 ]

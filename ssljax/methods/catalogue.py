@@ -78,6 +78,7 @@ ROWS = (
     ),
     _digits('flexmatch', 'FlexMatch', 'Zhang et al. 2021, arXiv 2110.08263'),
     _digits('freematch', 'FreeMatch', 'Wang et al. 2022, arXiv 2205.07246'),
+    _digits('softmatch', 'SoftMatch', 'Chen et al. 2023, arXiv 2301.10921'),
     _digits('adamatch', 'AdaMatch', 'Berthelot et al. 2021, arXiv 2106.04732'),
     # How TSAL moves its teacher; system 17 itself also is landmarks and video.
     _digits(

@@ -48,6 +48,7 @@ TRIALS = {
     'fixmatch': Trial(methods.fixmatch, ('strong',), LOW | {'ratio': 1.0}),
     'flexmatch': Trial(methods.flexmatch, ('strong',), LOW | {'ratio': 1.0, 'rows': B}),
     'freematch': Trial(methods.freematch, ('strong',), {'ratio': 1.0}),
+    'softmatch': Trial(methods.softmatch, ('strong',), {'ratio': 1.0}),
     'adamatch': Trial(methods.adamatch, ('strong',), {'ratio': 1.0}),
     'two_update': Trial(methods.two_update, ('strong', 'weak2'), LOW),
     'fst_deep': Trial(methods.fst, ('strong',), LOW | {'ahead': 1}),
