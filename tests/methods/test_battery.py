@@ -50,6 +50,11 @@ TRIALS = {
     'freematch': Trial(methods.freematch, ('strong',), {'ratio': 1.0}),
     'softmatch': Trial(methods.softmatch, ('strong',), {'ratio': 1.0}),
     'adamatch': Trial(methods.adamatch, ('strong',), {'ratio': 1.0}),
+    'dash': Trial(
+        methods.dash,
+        ('strong',),
+        {'ratio': 1.0, 'warmup': 1, 'every': 1, 'least': 1.0},
+    ),
     'two_update': Trial(methods.two_update, ('strong', 'weak2'), LOW),
     'fst_deep': Trial(methods.fst, ('strong',), LOW | {'ahead': 1}),
     'fst_wide': Trial(methods.fst, ('strong',), LOW | {'ahead': 2, 'look': 'wide'}),
