@@ -18,6 +18,7 @@ from ssljax.methods.simclr import simclr
 from ssljax.methods.softmatch import softmatch
 from ssljax.methods.supervised import supervised
 from ssljax.methods.two_update import two_update
+from ssljax.methods.uda import uda
 
 __all__ = [
     'Aux',
@@ -41,4 +42,5 @@ __all__ = [
     'softmatch',
     'supervised',
     'two_update',
+    'uda',
 ]

@@ -81,6 +81,7 @@ ROWS = (
     _digits('softmatch', 'SoftMatch', 'Chen et al. 2023, arXiv 2301.10921'),
     _digits('adamatch', 'AdaMatch', 'Berthelot et al. 2021, arXiv 2106.04732'),
     _digits('dash', 'Dash', 'Xu et al. 2021, arXiv 2109.00650'),
+    _digits('uda', 'UDA', 'Xie et al. 2019, arXiv 1904.12848', system=2),
     # How TSAL moves its teacher; system 17 itself also is landmarks and video.
     _digits(
         'two_update',

@@ -55,6 +55,11 @@ TRIALS = {
         ('strong',),
         {'ratio': 1.0, 'warmup': 1, 'every': 1, 'least': 1.0},
     ),
+    'uda': Trial(
+        methods.uda,
+        ('strong',),
+        LOW | {'ratio': 1.0, 'tsa': 'log', 'steps': 9},
+    ),
     'two_update': Trial(methods.two_update, ('strong', 'weak2'), LOW),
     'fst_deep': Trial(methods.fst, ('strong',), LOW | {'ahead': 1}),
     'fst_wide': Trial(methods.fst, ('strong',), LOW | {'ahead': 2, 'look': 'wide'}),
