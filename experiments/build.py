@@ -97,14 +97,21 @@ def split_file(config: Any) -> Path | None:
     return own if own.exists() else Path(config.split)
 
 
-def trained(folder: Path) -> tuple[Job, Method, State]:
+def trained(folder: Path, *, scored: bool = False) -> tuple[Job, Method, State]:
     """Rebuilds the job of a workdir, with the state of its last checkpoint.
 
+    Args:
+      folder: of the job.
+      scored: whether its own rows are asked about, which must not have changed since;
+        else its classes must be the same, and there may be new files.
+
     Raises:
-      InputError: if the folder holds no job, or no checkpoint of it.
+      InputError: if the folder holds no job, no checkpoint of it, or other data.
     """
     config = workdir.load_config(folder)
     made = job(config, folder)
+    pinned = identity(made)
+    workdir.pin(folder, pinned if scored else {'classes': pinned['classes']})
     method = made.method()
     run = Run(folder, seed=config.seed)
     feed = feed_for(made, method, run.key('main'))
@@ -112,6 +119,11 @@ def trained(folder: Path) -> tuple[Job, Method, State]:
     if hasattr(feed, 'close'):
         feed.close()
     return made, method, state
+
+
+def identity(job: Job) -> dict[str, Any]:
+    """Returns what tells the data of a job from others, for JSON."""
+    return {'hash': job.data.split['hash'], 'classes': list(job.data.classes)}
 
 
 def build(

@@ -30,7 +30,7 @@ flags.mark_flag_as_required('workdir')
 
 def main() -> None:
     """Runs what the flags say."""
-    job, method, state = build.trained(Path(_WORKDIR.value))
+    job, method, state = build.trained(Path(_WORKDIR.value), scored=not _DATA.value)
     parts = [part for part in ('validation', 'test') if len(job.data.rows[part])]
     if _DATA.value:
         fields = items.arrays(_DATA.value, job.task, job.data.num_classes)

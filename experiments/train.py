@@ -123,6 +123,7 @@ def train(config: ConfigDict, folder: Path, *, overwrite: bool = False) -> dict:
 
     with workdir.stopwatch(folder) as seconds:
         job = build.job(config, folder)
+        workdir.pin(folder, build.identity(job))
         run = Run(
             folder,
             seed=config.seed,

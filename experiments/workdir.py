@@ -62,6 +62,30 @@ def claim(folder: Path, config: ConfigDict, *, overwrite: bool) -> None:
         raise InputError(f'workdir {folder} can not be used: {error}.') from error
 
 
+def pin(folder: Path, data: dict[str, Any]) -> None:
+    """Keeps what identifies the data of a job, and refuses to go on with others.
+
+    Args:
+      folder: of the job.
+      data: 'hash' and 'classes', or one of them; for JSON.
+
+    Raises:
+      InputError: if the job was begun with other data.
+    """
+    path = folder / 'data.json'
+    if path.exists() and begun(folder):
+        kept = read_json(path)
+        changed = [name for name in data if kept[name] != data[name]]
+        if changed:
+            raise InputError(
+                f'workdir {folder} was begun with other data, their '
+                f'{" and ".join(changed)} differ: put back the files and labels, or '
+                'give another --workdir.'
+            )
+    elif 'hash' in data:
+        writers.write_json(path, data)
+
+
 def begun(folder: Path) -> bool:
     """Whether a job made so much as a step, which another one must not go on from.
 

@@ -53,6 +53,18 @@ def test_commands(root, command, photos):
     assert {row[1] for row in rows} <= {'cat', 'dog'}
     assert all(0.5 <= float(row[2]) <= 1 for row in rows)
 
+    # A new picture is answered; what was learnt from must not have changed since.
+    Image.fromarray(np.zeros((20, 24, 3), np.uint8)).save(photos / 'new.png')
+    code, out, err = command(name.split('.')[1], *flags)
+    assert code == 0 and '41 labels in' in out, err
+    workdir = next(flag for flag in flags if 'workdir' in flag)
+    code, out, err = command('evaluate', workdir)
+    assert code == 2 and 'begun with other data, their hash differ' in err
+    table = photos / 'labels.csv'
+    table.write_text(table.read_text().replace('cat', 'lynx'))
+    code, out, err = command(name.split('.')[1], *flags)
+    assert code == 2 and 'their classes differ' in err
+
 
 def test_notebook(root, photos, monkeypatch):
     monkeypatch.chdir(photos.parent)
