@@ -31,6 +31,14 @@ def script(linear, folder, how, at):
     )
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """A suite that was started in the background has Ctrl-C ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope='module')
 def ended(linear, tmp_path_factory):
     """Folders of processes that were ended, and what they said, by how."""
