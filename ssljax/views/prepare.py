@@ -142,7 +142,7 @@ def _seen(view: View, keys: Array, batch: Example) -> Example:
 def _unmoved(seen: Example) -> Example:
     """What geometry adds to an example, as it is where nothing moved."""
     names = [name for name in ('visible', 'valid') if name in seen]
-    unmoved = {name: jnp.ones_like(seen[name]) for name in names}
+    unmoved: Example = {name: jnp.ones_like(seen[name]) for name in names}
     if 'warp' in seen:
         unmoved['warp'] = jnp.eye(seen['warp'].shape[-1])
     return unmoved

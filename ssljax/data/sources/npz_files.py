@@ -14,8 +14,10 @@ from ssljax.data import checks, tokens
 from ssljax.data.sources.arrays import Arrays
 from ssljax.data.sources.source import NO_LABEL
 
-BROKEN = (OSError, ValueError, TypeError, EOFError, MemoryError, zlib.error)
-BROKEN += (zipfile.BadZipFile,)
+BROKEN = (
+    *(OSError, ValueError, TypeError, EOFError, MemoryError),
+    *(zlib.error, zipfile.BadZipFile),
+)
 """What numpy raises on files that are no .npz, cut short, or claim absurd sizes."""
 
 _PARTS = {'train': '', 'validation': 'validation_', 'test': 'test_'}
