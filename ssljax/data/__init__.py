@@ -12,7 +12,7 @@
 from ssljax.data import checks, sources, splits, tokens
 from ssljax.data.batches import collate
 from ssljax.data.budgets import long_tailed, open_set
-from ssljax.data.datasets import Dataset, load
+from ssljax.data.datasets import BAD_SHARE, Dataset, load, readable
 from ssljax.data.feeds import Feed, in_memory
 from ssljax.data.folds import folds
 from ssljax.data.host import on_host
@@ -25,6 +25,7 @@ from ssljax.data.sources import Arrays, join
 from ssljax.data.stream import stream
 
 __all__ = [
+    'BAD_SHARE',
     'Arrays',
     'Dataset',
     'Feed',
@@ -43,6 +44,7 @@ __all__ = [
     'open_set',
     'overlay',
     'read',
+    'readable',
     'resident',
     'sources',
     'splits',

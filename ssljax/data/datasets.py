@@ -122,6 +122,24 @@ def load(
     return Dataset(name, source, rows, len(classes), provenance, classes, tuple(bad))
 
 
+def readable(source: sources.Source, rows: np.ndarray) -> np.ndarray:
+    """Returns those of rows [n] that can be decoded; each is decoded to see.
+
+    Raises:
+      InputError: if more than ``BAD_SHARE`` of them can't.
+    """
+    if isinstance(source, sources.Arrays):
+        return rows
+    bad = []
+    for row in rows:
+        try:
+            source[int(row)]
+        except sources.BadItem as error:
+            bad.append(error)
+    _few(bad, len(rows))
+    return rows[~np.isin(rows, [item.row for item in bad])]
+
+
 def _in_memory(
     source: sources.Source, memory: int
 ) -> tuple[sources.Source, list[sources.BadItem]]:
@@ -131,19 +149,24 @@ def _in_memory(
     if len(source) * _bytes(source) > memory:
         return source, []
     arrays, bad = sources.decoded(source, threads=os.cpu_count() or 1)
-    if bad:
-        first = '; '.join(f'{item.name}: {item.why}' for item in bad[:10])
-        if len(bad) > BAD_SHARE * len(source):
-            raise InputError(
-                f'{len(bad)} of {len(source)} rows can not be read, more than the '
-                f'share {BAD_SHARE:g}; mend or remove them: {first}'
-            )
-        warnings.warn(
-            f'{len(bad)} of {len(source)} rows can not be read and are left out: '
-            f'{first}',
-            stacklevel=3,
-        )
+    _few(bad, len(source))
     return arrays, bad
+
+
+def _few(bad: list[sources.BadItem], count: int) -> None:
+    """Warns of rows that can't be decoded; refuses more than ``BAD_SHARE`` of them."""
+    if not bad:
+        return
+    first = '; '.join(f'{item.name}: {item.why}' for item in bad[:10])
+    if len(bad) > BAD_SHARE * count:
+        raise InputError(
+            f'{len(bad)} of {count} rows can not be read, more than the share '
+            f'{BAD_SHARE:g}; mend or remove them: {first}'
+        )
+    warnings.warn(
+        f'{len(bad)} of {count} rows can not be read and are left out: {first}',
+        stacklevel=4,
+    )
 
 
 def _bytes(source: sources.Source) -> int:

@@ -20,7 +20,7 @@ from ssljax.contracts import (
     View,
     inputs_of,
 )
-from ssljax.data import Arrays, Dataset, checks, choose, on_host
+from ssljax.data import Arrays, Dataset, checks, choose, on_host, readable
 from ssljax.train import evaluator
 from ssljax.views import plain, prepare
 
@@ -101,14 +101,19 @@ def scorer(job: Job, part: str) -> Callable[[Method, State], dict[str, float]]:
     ``<part>_<metric>`` is of the weights that the method ships,
     ``<part>_<metric>_student`` and ``_teacher`` of each that it has.
 
+    Rows that can't be decoded are left out of all scores, with a warning.
+
     Args:
       job: whose data and task are used.
       part: 'validation' or 'test'.
+
+    Raises:
+      InputError: if more rows than ``data.BAD_SHARE`` can't be decoded.
     """
     evaluate = evaluator(
         job.task,
         job.data.source,
-        job.data.rows[part],
+        readable(job.data.source, job.data.rows[part]),
         batch_size=job.config.eval_batch_size,
         see=job.see,
     )

@@ -267,3 +267,18 @@ def test_a_split_that_names_its_labelled_rows(load, tmp_path):
     for part in ('labelled', 'validation', 'test'):
         assert len(found.rows[part]) and not seen[found.rows[part]].any()
     np.testing.assert_array_equal(found.rows['unlabelled'], base.train)
+
+
+def test_rows_to_be_scored_must_be_readable(tmp_path):
+    for i in range(101):
+        Image.fromarray(np.zeros((2, 2), np.uint8)).save(tmp_path / f'{i:03}.png')
+    (tmp_path / '007.png').write_bytes(b'no picture')
+    source = data.sources.flat_folder(tmp_path, data.sources.Pictures((2, 2), 1))
+    rows = np.arange(101)[::-1]
+    with pytest.warns(UserWarning, match='1 of 101 rows can not be read.*007.png'):
+        found = data.readable(source, rows)
+    np.testing.assert_array_equal(found, rows[rows != 7])
+    with pytest.raises(InputError, match='1 of 9 rows.*more than the share 0.01'):
+        data.readable(source, np.arange(9))
+    same = np.array([2, 2])
+    assert data.readable(data.Arrays({'image': np.zeros(3)}), same) is same

@@ -2,8 +2,9 @@
 
     python -m experiments.train --config=experiments/configs/esc10/supervised.py
 
-Time: TIME
-Score: SCORE
+Time: 1.2 min on half a core of a busy CPU.
+Score: 65.0 % test accuracy on fold 5, mean of 3 seeds (61.3 to 68.8); in weak views
+  (--config.args.view=weak) 75.8 %.
 """
 
 from experiments.configs.esc10.common import esc10
