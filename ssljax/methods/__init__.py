@@ -3,6 +3,7 @@
 from ssljax.methods.adamatch import adamatch
 from ssljax.methods.adapt import adapt
 from ssljax.methods.adversarial import adversarial
+from ssljax.methods.ctaugmented import ctaugmented
 from ssljax.methods.dash import dash
 from ssljax.methods.distil import distil
 from ssljax.methods.federated import federated
@@ -26,6 +27,7 @@ __all__ = [
     'adapt',
     'adversarial',
     'apply_gradients',
+    'ctaugmented',
     'dash',
     'distil',
     'federated',
