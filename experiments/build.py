@@ -185,6 +185,13 @@ def net(spec: Mapping[str, Any], dataset: data.Dataset) -> Network:
     for name, value in of_data.items():
         if name in wanted and name not in arguments:
             arguments[name] = value()
+    if 'vocabulary' in arguments and 'tokens' in dataset.source.columns:
+        largest = int(dataset.source.columns['tokens'].max(initial=0))
+        if largest >= arguments['vocabulary']:  # flax would answer NaN
+            raise InputError(
+                f'networks.*.vocabulary is {arguments["vocabulary"]}, but the data '
+                f'have the token {largest}; give at least {largest + 1}.'
+            )
     return builder(**arguments)
 
 

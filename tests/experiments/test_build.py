@@ -10,7 +10,7 @@ import pytest
 
 from experiments import build
 from experiments.configs.digits import supervised
-from ssljax import models, views
+from ssljax import data, models, views
 from ssljax.contracts import InputError
 
 
@@ -31,6 +31,16 @@ def test_views_are_applied_in_the_order_of_the_table_and_sometimes():
     keys = jax.random.split(jax.random.key(0), 64)
     found = view(keys, {'series': np.ones((5, 1), np.float32)})['series'][:, 0, 0]
     assert 16 < np.sum(found == 1) < 48
+
+
+def test_tokens_beyond_the_vocabulary_are_refused():
+    tokens = np.array([[1, 2], [7, 0]], np.int32)
+    source = data.Arrays({'tokens': tokens, 'label': np.array([0, 1], np.int32)})
+    rows = {'labelled': np.arange(2)}
+    dataset = data.Dataset('own', source, rows, 2, {})
+    build.net({'name': 'text_cnn', 'vocabulary': 8}, dataset)
+    with pytest.raises(InputError, match='is 7, but the data have the token 7'):
+        build.net({'name': 'text_cnn', 'vocabulary': 7}, dataset)
 
 
 @pytest.mark.parametrize(
