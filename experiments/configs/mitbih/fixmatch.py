@@ -2,8 +2,10 @@
 
     python -m experiments.train --config=experiments/configs/mitbih/fixmatch.py
 
-Time: TIME
-Score: SCORE
+Time: 4 min of CPU; 5 to 6 min of wall on a busy one.
+Score: 64.8 % test accuracy on other patients, mean of 3 seeds (53.6 to 77.4), each with
+  labels of its own; the labels alone 63.0 % in strong views, 71.3 % in weak ones: it
+  does not help here.
 """
 
 from experiments.configs.mitbih.common import mitbih
