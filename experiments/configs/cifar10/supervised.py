@@ -2,8 +2,9 @@
 
     python -m experiments.train --config=experiments/configs/cifar10/supervised.py
 
-Time: TIME
-Score: SCORE
+Time: about 1 min on one core of a calm CPU.
+Score: 47.8 % test accuracy, mean of 3 seeds (47.6 to 48.3); in weak views
+  (--config.args.view=weak) 49.0 %.
 """
 
 from experiments.configs.cifar10.common import cifar10
