@@ -48,9 +48,9 @@ def consistency(
     task: Task,
     *,
     rule: TargetRule,
-    student_view: str,
-    target_view: str,
-    target_from: Literal['student', 'teacher'],
+    student_view: str = 'strong',
+    target_view: str = 'weak',
+    target_from: Literal['student', 'teacher'] = 'student',
     weight: float | Schedule,
     ratio: float,
     joint: bool,
@@ -73,7 +73,8 @@ def consistency(
       optimizer: an optax transformation.
       task: its losses and views; ``task.consistency`` is :math:`\ell`.
       rule: from the answer on ``target_view`` to targets.
-      student_view: the view that is taught.
+      student_view: the view that is taught. It and the next two are FixMatch's unless
+        given.
       target_view: the view that is answered; may be the same.
       target_from: whose answer f' it is. The teacher answers with batch statistics and
         noise of its own, as in the official codes.

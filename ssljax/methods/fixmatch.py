@@ -54,8 +54,6 @@ def fixmatch(
         optimizer,
         task_of(task, num_classes, losses.cross_entropy),
         rule=targets.chain(targets.threshold(threshold), targets.harden()),
-        student_view='strong',
-        target_view='weak',
         target_from=target_from,
         weight=weight,
         ratio=ratio,

@@ -54,9 +54,6 @@ def flexmatch(
         rule=targets.chain(
             targets.curriculum(threshold, rows, warmup=warmup), targets.harden()
         ),
-        student_view='strong',
-        target_view='weak',
-        target_from='student',
         weight=weight,
         ratio=ratio,
         joint=joint,
