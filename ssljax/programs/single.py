@@ -142,6 +142,6 @@ def _fitted(run: Run, job: Job, method: Method) -> tuple[State, dict[str, Any]]:
     )
     found = run.record('main')
     if len(rows.get('test', ())):
-        test = functools.partial(scorer(job, 'test'), method, state)
-        found |= run.once('test', test)
+        # Made inside: a finished run need not look at the rows again.
+        found |= run.once('test', lambda: scorer(job, 'test')(method, state))
     return state, found
