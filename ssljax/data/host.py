@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import jax
 
 from ssljax.contracts import Array
+from ssljax.views import step_key
 
 
 def on_host(
@@ -38,10 +38,9 @@ class HostViews:
 
     def __init__(self, feed, prepare, key):
         self._feed, self._key = feed, jax.device_put(key, jax.devices('cpu')[0])
-        tag = zlib.crc32(b'views')  # as in methods.prepared
 
         def draw(key, step, raw):
-            return prepare(jax.random.fold_in(jax.random.fold_in(key, step), tag), raw)
+            return prepare(step_key(key, step), raw)
 
         # The key is on the CPU, so all of it runs there.
         self._draw = jax.jit(draw)

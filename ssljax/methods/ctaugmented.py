@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from ssljax.contracts import Method, View
-from ssljax.views import compose, ctaugment, identity, plain, prepare
+from ssljax.views import compose, ctaugment, identity, plain, prepare, step_key
 from ssljax.views.ctaugment import CTAugment
 
 
@@ -43,7 +43,7 @@ def ctaugmented(
     step's own.
     """
     chosen = policy or ctaugment()
-    drawn, probe = (zlib.crc32(name) for name in (b'views', b'probe'))
+    probe = zlib.crc32(b'probe')
 
     def seen(bins):
         def learnt(key, example):
@@ -62,9 +62,10 @@ def ctaugmented(
 
     def step(state, batch):
         bins = state.memory['ctaugment']
-        own = jax.random.fold_in(state.key, state.step)
-        views = prepare(method.needs, seen(bins))(jax.random.fold_in(own, drawn), batch)
-        error, choice = probed(state, views['labelled'], jax.random.fold_in(own, probe))
+        key = step_key(state.key, state.step)
+        views = prepare(method.needs, seen(bins))(key, batch)
+        own = jax.random.fold_in(jax.random.fold_in(state.key, state.step), probe)
+        error, choice = probed(state, views['labelled'], own)
         new, metrics = method.step(state, views)
         moved = chosen.update(bins, choice, error)
         metrics = {**metrics, 'probe_error': jnp.mean(error)}

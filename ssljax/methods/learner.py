@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import optax
 
 from ssljax.contracts import Array, InputError, Method, PyTree, State, Variables
+from ssljax.views import step_key
 
 Optimizer: TypeAlias = (
     optax.GradientTransformation | Mapping[str, optax.GradientTransformation]
@@ -108,13 +109,12 @@ def learner(
 
 def prepared(method: Method, prepare: Callable) -> Method:
     """Returns the method on raw batches: ``prepare(key, raw)`` runs inside its step."""
-    tag = zlib.crc32(b'views')
 
     def init(key, batch, given=None):
         return method.init(key, prepare(key, batch), given or {})
 
     def step(state, batch):
-        key = jax.random.fold_in(jax.random.fold_in(state.key, state.step), tag)
+        key = step_key(state.key, state.step)
         return method.step(state, prepare(key, batch))
 
     return method._replace(init=init, step=step)

@@ -26,7 +26,14 @@ from ssljax.views.points import (
     shuffle_patches,
     unshuffle_patches,
 )
-from ssljax.views.prepare import compose, identity, maybe, plain, prepare
+from ssljax.views.prepare import (
+    compose,
+    identity,
+    maybe,
+    plain,
+    prepare,
+    step_key,
+)
 from ssljax.views.randaugment import Pool, randaugment
 from ssljax.views.tones import (
     colour_jitter,
@@ -84,6 +91,7 @@ __all__ = [
     'shuffle_patches',
     'sound',
     'spectra',
+    'step_key',
     'text',
     'to_float',
     'tone',

@@ -64,6 +64,17 @@ def maybe(probability: float, view: View) -> View:
     return view_or_not
 
 
+def step_key(key: Array, step: Array | int) -> Array:
+    """Returns the key of a step's views, [], wherever they are drawn.
+
+    Args:
+      key: of the run, ``State.key``.
+      step: ``State.step`` before the step.
+    """
+    tag = zlib.crc32(b'views')
+    return jax.random.fold_in(jax.random.fold_in(key, step), tag)
+
+
 def prepare(needs: Mapping[str, Stream], views: Mapping[str, View]) -> Callable:
     """Returns ``prepare(key, raw) -> batch``: adds the views that ``needs`` names.
 
