@@ -1,10 +1,10 @@
 """Rows that lie on several devices: what concerns all of them, and what only its own.
 
-Under ``jit`` a batch that is split over devices is one array, the compiler adds what has
-to be sent, and nothing here does anything. Inside ``jax.shard_map`` each device sees its
-own rows only: then ``total``, ``mean`` and ``gather`` reach over all of them. They find
-the axes of the mesh in the types of the arrays (``check_vma``, which is on by default),
-so that a loss, a rule or a method needs no argument for either case::
+Under ``jit`` a batch that is split over devices is one array, the compiler adds what
+has to be sent, and nothing here does anything. Inside ``jax.shard_map`` each device
+sees its own rows only: then ``total``, ``mean`` and ``gather`` reach over all of them.
+They find the axes of the mesh in the types of the arrays (``check_vma``, which is on by
+default), so that a loss, a rule or a method needs no argument for either case::
 
     shards.mean(probs.mean(0))  # [C], of the whole batch, inside shard_map or not
 """
@@ -98,8 +98,8 @@ def spread(tree: PyTree, like: PyTree) -> PyTree:
 def by_rows(fn: Callable, *trees: PyTree) -> PyTree:
     """Calls a function of rows, device by device where they lie on several.
 
-    Under ``jit`` in a mesh (``jax.set_mesh``) with axes named in ``BATCH``, nothing that
-    the function does can make rows travel. Elsewhere it is ``fn(*trees)``.
+    Under ``jit`` in a mesh (``jax.set_mesh``) with axes named in ``BATCH``, nothing
+    that the function does can make rows travel. Elsewhere it is ``fn(*trees)``.
 
     Args:
       fn: of arrays [rows, ...] to arrays [rows, ...], each row of its own.
