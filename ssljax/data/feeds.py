@@ -28,6 +28,7 @@ def in_memory(
     *,
     batch_size: int,
     seed: int,
+    process: tuple[int, int] | None = None,
 ) -> Feed:
     """Feeds shuffled batches of arrays that are in memory.
 
@@ -40,9 +41,11 @@ def in_memory(
       rows: row numbers by stream name; other names are left alone.
       needs: ``Method.needs``. A stream gets its fields and nothing else: labels are
         stripped from a stream that does not ask for them.
-      batch_size: rows of a stream of ratio 1; others have
+      batch_size: rows of a stream of ratio 1, over all processes; others have
         ``round(batch_size * ratio)``.
       seed: at least 0. Streams shuffle independently of each other.
+      process: (number, count): which part of each batch to give; None asks jax.
+        Process p of P has rows ``[p * n / P, (p + 1) * n / P)``.
 
     Returns:
       feed(step) -> raw batch, ``index`` being the row in the source. The same step
@@ -50,10 +53,11 @@ def in_memory(
 
     Raises:
       InputError: if a stream or field is missing, a stream has no rows or fewer than
-        its batch, a row that must have a label has none, or images are not finite.
+        its batch, a row that must have a label has none, images are not finite, or
+        the processes can't share a batch evenly.
     """
     found = pools(source, rows, needs, source.fields)
-    draws = draws_of(found, needs, batch_size=batch_size, seed=seed)
+    draws = draws_of(found, needs, batch_size=batch_size, seed=seed, process=process)
 
     def feed(step: int) -> dict[str, dict[str, np.ndarray]]:
         batch = {}
@@ -101,22 +105,43 @@ def draws_of(
     *,
     batch_size: int,
     seed: int,
+    process: tuple[int, int] | None,
 ) -> dict[str, Callable[[int], np.ndarray]]:
-    """Returns ``step -> [size] int32`` by stream: the rows of a step, shuffled."""
+    """Returns ``step -> [size] int32`` by stream: the rows of a step, shuffled.
+
+    Of several processes each has its part of them.
+    """
     if seed < 0:
         raise InputError(f'seed is {seed}; give an integer of at least 0.')
+    number, count = this_process() if process is None else process
     draws = {}
     for name, pool in pools.items():
         size = round(batch_size * needs[name].ratio)
         checks.batch(name, size, len(pool))
-        draws[name] = _draw(name, pool, size, seed)
+        if size % count:
+            raise InputError(
+                f'the {name!r} batch is {size} rows, which {count} processes can not '
+                'share evenly; choose another batch_size.'
+            )
+        own = slice(number * size // count, (number + 1) * size // count)
+        draws[name] = _draw(name, pool, size, seed, own)
     return draws
 
 
+def this_process() -> tuple[int, int]:
+    """Returns (number, count) of the processes that jax runs in."""
+    import jax
+
+    return jax.process_index(), jax.process_count()
+
+
 def _draw(
-    name: str, pool: np.ndarray, size: int, seed: int
+    name: str, pool: np.ndarray, size: int, seed: int, own: slice
 ) -> Callable[[int], np.ndarray]:
-    """``step -> [size] int32`` rows of an endless sequence of shuffled epochs."""
+    """``step -> int32`` rows of an endless sequence of shuffled epochs.
+
+    Each step takes the next ``size`` of them, and gives those that are ``own``.
+    """
     stream = zlib.crc32(name.encode())
 
     # Two, because a batch across the end of an epoch needs two orders.
@@ -128,8 +153,8 @@ def _draw(
     def draw(step: int) -> np.ndarray:
         epoch, start = divmod(step * size, len(pool))
         head = order(epoch)[start : start + size]
-        if len(head) == size:
-            return head.copy()
-        return np.concatenate([head, order(epoch + 1)[: size - len(head)]])
+        if len(head) < size:
+            head = np.concatenate([head, order(epoch + 1)[: size - len(head)]])
+        return head[own].copy()
 
     return draw

@@ -24,6 +24,7 @@ def resident(
     *,
     batch_size: int,
     seed: int,
+    process: tuple[int, int] | None = None,
 ) -> Callable[[int], dict[str, dict[str, Any]]]:
     """Feeds row numbers beside data that lie on the device, once for all steps.
 
@@ -38,6 +39,7 @@ def resident(
       batch_size: rows of a stream of ratio 1; others have
         ``round(batch_size * ratio)``.
       seed: at least 0.
+      process: as in ``in_memory``.
 
     Returns:
       feed(step) -> ``{stream: {'index': [n] int32}, 'resident': {field: [N, ...]}}``,
@@ -47,7 +49,9 @@ def resident(
       InputError: as ``in_memory``.
     """
     pools = feeds.pools(source, rows, needs, source.fields)
-    draws = feeds.draws_of(pools, needs, batch_size=batch_size, seed=seed)
+    draws = feeds.draws_of(
+        pools, needs, batch_size=batch_size, seed=seed, process=process
+    )
     wanted = sorted({field for one in needs.values() for field in one.fields})
     data = jax.device_put({field: source.fields[field] for field in wanted})
 

@@ -79,10 +79,7 @@ def stream(
         )
     kinds = _kinds(source, rows, needs)
     pools = feeds.pools(source, rows, needs, {*kinds, *source.columns})
-    if process is None:
-        import jax
-
-        process = jax.process_index(), jax.process_count()
+    process = feeds.this_process() if process is None else process
     load = _Load(source, pools, needs, kinds, batch_size, seed, process)
     bad_rows = None
     if quarantine is not None:
@@ -173,15 +170,12 @@ class _Load:
 
     def _order(self):
         self.draws = feeds.draws_of(
-            self.pools, self.needs, batch_size=self.batch_size, seed=self.seed
+            self.pools,
+            self.needs,
+            batch_size=self.batch_size,
+            seed=self.seed,
+            process=self.process,
         )
-        number, count = self.process
-        for name, draw in self.draws.items():
-            if (size := len(draw(0))) % count:
-                raise InputError(
-                    f'the {name!r} batch is {size} rows, which {count} processes '
-                    'can not share evenly; choose another batch_size.'
-                )
 
     def __getstate__(self):
         return {name: x for name, x in vars(self).items() if name != 'draws'}
@@ -191,13 +185,11 @@ class _Load:
         self._order()
 
     def __call__(self, step):
-        step, (number, count) = int(step), self.process
+        step = int(step)
         batch: dict[str, Any] = {}
         bad: list[Bad] = []
         for name, draw in self.draws.items():
             index = draw(step)
-            size = len(index) // count
-            index = index[number * size : (number + 1) * size]
             decoded = self._decoded(name, index, step, bad)
             if decoded is None:
                 return None, bad
