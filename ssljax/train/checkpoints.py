@@ -1,4 +1,4 @@
-"""Checkpoints: arrays by orbax, whole or not counted.
+"""Checkpoints: arrays by orbax, written behind the loop's back, whole or not counted.
 
 ::
 
@@ -7,6 +7,11 @@
 
 The JSON file is written last. What it lists is compared before anything is loaded, so
 that a checkpoint that was cut short is named in a sentence and another one is used.
+
+With several processes, all of them call ``save``, ``load`` and ``restore``, and see the
+same files. Each writes and reads its own part of the arrays; the first one alone
+verifies, writes the JSON file and deletes. What is loaded lies where it is wanted,
+however many devices and processes it was written on.
 """
 
 from __future__ import annotations
@@ -15,7 +20,8 @@ import json
 import shutil
 import warnings
 import zlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +30,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from ssljax.contracts import InputError, PyTree
-from ssljax.train import writers
+from ssljax.train import processes, writers
+
+FORMAT = 1
+"""Of the checkpoints that are written. The first ones, without a number, are 0; since 1
+they may be of several processes. All are read."""
 
 _INFO = 'checkpoint.json'
 
@@ -52,27 +62,102 @@ def difference(stored: dict[str, str], given: dict[str, str]) -> str | None:
     return None
 
 
-def save(folder: Path, tree: PyTree, info: dict[str, Any]) -> None:
-    """Writes one checkpoint; returns once it is whole on disk.
+class Writer:
+    """Saves one checkpoint at a time, while the steps go on.
 
-    Args:
-      folder: of this checkpoint; what lies there is replaced.
-      tree: arrays; typed PRNG keys and empty arrays too.
-      info: JSON-able, given back by ``load``.
+    ::
+
+        with Writer() as writer:
+            ...
+            writer.save(folder, state, info)  # soon returns; state may be donated
+            ...
+
+    What its thread writes is whole once the next ``save``, a ``wait`` or the end of the
+    block is reached; an error of it is raised there. If the block ends by another
+    error, what was begun is still written. A process that dies leaves nothing that
+    counts.
+
+    With several processes these three are collectives, made in the main threads. The
+    writing threads meet only at the barriers of jax's coordination service, as a
+    collective of theirs could meet one of a step.
     """
-    from orbax.checkpoint import v1 as ocp
 
-    remove(folder)
-    folder.mkdir(parents=True)
-    ocp.save(folder.absolute() / 'arrays', _arrays(tree))
-    files = {
-        file.relative_to(folder).as_posix(): _checksum(file)
-        for file in sorted((folder / 'arrays').rglob('*'))
-        if file.is_file()
-    }
-    writers.write_json(
-        folder / _INFO, {'info': info, 'leaves': leaves(tree), 'files': files}
-    )
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(1, 'checkpoint')
+        self._writing: Future[None] | None = None
+
+    def save(
+        self,
+        folder: Path,
+        tree: PyTree,
+        info: dict[str, Any],
+        then: Callable[[], object] = lambda: None,
+    ) -> None:
+        """Begins to write a checkpoint; returns when the arrays are in host memory.
+
+        Args:
+          folder: of this checkpoint; what lies there is replaced.
+          tree: arrays; typed PRNG keys and empty arrays too.
+          info: JSON-able, given back by ``load``.
+          then: called in the thread of the first process once the checkpoint is whole,
+            to prune older ones.
+
+        Raises:
+          Exception: as ``wait``, of the save before, and nothing is begun.
+        """
+        from orbax.checkpoint import v1 as ocp
+
+        self.wait()
+        if processes.first():
+            remove(folder)
+            folder.mkdir(parents=True)
+        # On CPU these are views of the device's buffers, which it does not reuse while
+        # there are views of them; tests/train/test_writer.py would tell.
+        arrays = ocp.save_async(folder.absolute() / 'arrays', _arrays(tree))
+        content = {'format': FORMAT, 'info': info, 'leaves': leaves(tree)}
+
+        def write() -> None:
+            arrays.result()  # in every process, once all have written
+            if processes.first():
+                writers.write_json(folder / _INFO, content | {'files': _files(folder)})
+                then()
+
+        self._writing = self._pool.submit(write)
+
+    def wait(self) -> None:
+        """Returns once what was begun is whole.
+
+        Raises:
+          Exception: what the thread raised: there was no space on the disk, or ``then``
+            failed.
+        """
+        if self._writing is None:
+            return
+        writing, self._writing = self._writing, None
+        error = writing.exception()
+        failed = processes.anywhere(error is not None)
+        if error is not None:
+            raise error
+        if failed:
+            raise RuntimeError('Another process could not save its part.')
+
+    def __enter__(self) -> Writer:
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, *_: object) -> None:
+        try:
+            if error is None:
+                self.wait()
+            elif self._writing and (second := self._writing.exception()):
+                error.add_note(f'Nor could the last checkpoint be saved: {second!r}')
+        finally:
+            self._pool.shutdown()
+
+
+def save(folder: Path, tree: PyTree, info: dict[str, Any]) -> None:
+    """Writes one checkpoint, as ``Writer.save``; returns once it is whole on disk."""
+    with Writer() as writer:
+        writer.save(folder, tree, info)
 
 
 def load(folder: Path, like: PyTree) -> tuple[PyTree, dict[str, Any]]:
@@ -80,26 +165,38 @@ def load(folder: Path, like: PyTree) -> tuple[PyTree, dict[str, Any]]:
 
     Args:
       folder: of this checkpoint.
-      like: a tree of jax arrays with the structure, shapes and dtypes that are wanted;
-        where it is committed to devices, the result is too.
+      like: a tree of jax arrays or ShapeDtypeStructs with the structure, shapes and
+        dtypes that are wanted. An array that is committed to devices, or a struct with
+        a sharding, says where the result is put; it is read right into its place.
 
     Returns:
       The tree, bit for bit as it was saved, and its ``info``.
 
     Raises:
       Damaged: if a file is missing or not as it was written.
-      InputError: if the arrays are other ones than in ``like``.
+      InputError: if the arrays are other ones than in ``like``, or were written by a
+        newer ssljax.
     """
+    return _read(folder, processes.decided(lambda: _verified(folder)), like)
+
+
+def _read(
+    folder: Path, written: dict[str, Any], like: PyTree
+) -> tuple[PyTree, dict[str, Any]]:
+    """What ``load`` returns, of files that are whole."""
     from orbax.checkpoint import v1 as ocp
 
-    written = _verified(folder)
     if message := difference(written['leaves'], leaves(like)):
         raise InputError(
             f'{folder} was saved by another method or network: {message}; use the same '
             'ones, or another folder.'
         )
-    shapes = {name: np.empty(x.shape, x.dtype) for name, x in _arrays(like).items()}
-    found = ocp.load(folder.absolute() / 'arrays', shapes)
+    wanted = {
+        jax.tree_util.keystr(path): _wanted(leaf)
+        for path, leaf in jax.tree_util.tree_leaves_with_path(like)
+        if leaf.size
+    }
+    found = ocp.load(folder.absolute() / 'arrays', wanted)
     tree = jax.tree_util.tree_map_with_path(
         lambda path, leaf: _placed(found.get(jax.tree_util.keystr(path)), leaf), like
     )
@@ -129,28 +226,45 @@ def restore(
     Raises:
       InputError: as ``load``.
     """
-    skipped, found, using = [], None, ' No other is whole: starting from the beginning.'
+    step, written, message = processes.decided(lambda: _chosen(folder, candidates))
+    if message and processes.first():
+        warnings.warn(message, stacklevel=2)
+    return None if step is None else _read(folder / str(step), written, like)
+
+
+def _chosen(
+    folder: Path, candidates: Iterable[int]
+) -> tuple[int | None, dict[str, Any], str]:
+    """The first step that is whole, its JSON, and what is to be said of those before.
+
+    The step is None if there is no such.
+    """
+    skipped, found, written = [], None, {}
+    using = ' No other is whole: starting from the beginning.'
     for step in candidates:
         try:
-            found = load(folder / str(step), like)
+            written = _verified(folder / str(step))
         except Damaged as error:
             skipped.append(f'{folder / str(step)} is skipped: {error}.')
         else:
-            using = f' Using {folder / str(step)}.'
+            found, using = step, f' Using {folder / str(step)}.'
             break
-    if skipped:
-        warnings.warn(' '.join(skipped) + using, stacklevel=2)
-    return found
+    return found, written, ' '.join(skipped) + using if skipped else ''
 
 
 def prune(folder: Path, keep: Iterable[int]) -> None:
-    """Deletes all checkpoints but those of the steps in ``keep``."""
+    """Deletes all checkpoints but those of the steps in ``keep``.
+
+    No collective: of several processes the first one acts, and the others return.
+    """
     for step in set(steps(folder)) - set(keep):
         remove(folder / str(step))
 
 
 def remove(folder: Path) -> None:
-    """Deletes one checkpoint, if it is there."""
+    """Deletes one checkpoint, if it is there; of several processes the first does."""
+    if not processes.first():
+        return
     # First of all it ceases to count.
     (folder / _INFO).unlink(missing_ok=True)
     shutil.rmtree(folder, ignore_errors=True)
@@ -164,12 +278,26 @@ def _verified(folder: Path) -> dict[str, Any]:
         raise Damaged(f'{_INFO} is missing, it was not finished') from error
     except ValueError as error:
         raise Damaged(f'{_INFO} is cut short') from error
+    if (number := written.get('format', 0)) > FORMAT:
+        raise InputError(
+            f'{folder} was written by a newer ssljax, format {number}; this one reads '
+            f'up to {FORMAT}: update ssljax, or use another folder.'
+        )
     for name, checksum in written['files'].items():
         if not (folder / name).is_file():
             raise Damaged(f'{name} is missing')
         if _checksum(folder / name) != checksum:
             raise Damaged(f'{name} is not as it was written')
     return written
+
+
+def _files(folder: Path) -> dict[str, list[int]]:
+    """The checksums of the files that orbax wrote, by their path in the folder."""
+    return {
+        file.relative_to(folder).as_posix(): _checksum(file)
+        for file in sorted((folder / 'arrays').rglob('*'))
+        if file.is_file()
+    }
 
 
 def _checksum(path: Path) -> list[int]:
@@ -188,19 +316,55 @@ def _is_key(leaf: Any) -> bool:
 def _arrays(tree: PyTree) -> dict[str, Any]:
     """What orbax is given: plain arrays by path; it refuses those of size 0."""
     return {
-        jax.tree_util.keystr(path): jax.random.key_data(x) if _is_key(x) else x
-        for path, x in jax.tree_util.tree_leaves_with_path(tree)
-        if x.size
+        jax.tree_util.keystr(path): _shared(
+            jax.random.key_data(leaf) if _is_key(leaf) else leaf
+        )
+        for path, leaf in jax.tree_util.tree_leaves_with_path(tree)
+        if leaf.size
     }
 
 
-def _placed(value: np.ndarray | None, like: jax.Array) -> jax.Array:
-    """The value as ``like`` is: a key if it is one, and on its devices."""
+def _shared(array: Any) -> Any:
+    """What every process has a copy of, as orbax takes it: the first one writes it."""
+    if jax.process_count() > 1 and array.is_fully_addressable:
+        return np.asarray(array)
+    return array
+
+
+def _sharding(leaf: Any) -> Any:
+    """Where a leaf is to lie; None if that is left open."""
+    if isinstance(leaf, jax.ShapeDtypeStruct) or leaf.committed:
+        return leaf.sharding
+    return None
+
+
+def _data(leaf: Any) -> Any:
+    """Shape and dtype of what is stored of a leaf."""
+    return jax.eval_shape(jax.random.key_data, leaf) if _is_key(leaf) else leaf
+
+
+def _wanted(leaf: Any) -> Any:
+    """What orbax is to read a leaf as."""
+    data, sharding = _data(leaf), _sharding(leaf)
+    if sharding is None:
+        # An array that orbax itself makes is committed to a device. Among uncommitted
+        # ones it makes jit compile the step twice.
+        return np.empty(data.shape, data.dtype)
+    return jax.ShapeDtypeStruct(data.shape, data.dtype, sharding=sharding)
+
+
+def _placed(value: Any, like: Any) -> jax.Array:
+    """The value that was read, as ``like`` is: a key if it is one, and on its devices.
+
+    Args:
+      value: as ``_wanted``, None of what has no elements.
+      like: a leaf.
+    """
     if value is None:
-        return like
-    # Arrays that orbax itself places are committed to a device. Among uncommitted ones
-    # they make jit compile the step twice, so only what was committed is again.
-    array = jnp.array(value)
+        data = _data(like)
+        value = np.empty(data.shape, data.dtype)
+    array = value if isinstance(value, jax.Array) else jnp.array(value)
     if _is_key(like):
         array = jax.random.wrap_key_data(array, impl=jax.random.key_impl(like))
-    return jax.device_put(array, like.sharding) if like.committed else array
+    sharding = _sharding(like)
+    return array if sharding is None else jax.device_put(array, sharding)
