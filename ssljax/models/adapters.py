@@ -5,6 +5,11 @@ Flax layers have two switches, ``use_running_average`` (batch norm) and
 the place of whatever a module hands to its layers at call time, so that ``train``
 moves the first and ``key`` the second, independently, even in a module that knows one
 flag for both.
+
+Inside ``jax.shard_map`` every device draws noise of its own for its rows, and the new
+statistics are the mean over the devices. So a layer that knows nothing of devices, such
+as ``nnx.BatchNorm``, normalises each device's rows by themselves and keeps running
+statistics that are the same everywhere; ``norms.BatchNorm`` can do either.
 """
 
 from __future__ import annotations
@@ -19,6 +24,7 @@ import jax
 import jax.numpy as jnp
 from flax import errors, linen, nnx, traverse_util
 
+from ssljax import shards
 from ssljax.contracts import InputError, Network, Outputs, Variables
 
 _NO_PARTS: Mapping[str, str] = MappingProxyType({})
@@ -96,14 +102,16 @@ def from_nnx(
 
     def entry(method):
         def apply(variables, inputs, *, train: bool, key=None):
-            module = assemble(variables, key)
+            module = assemble(variables, _own(key, inputs))
             switches = _switches(train, key)
             _command(module, switches)
             call = getattr(module, method)
             signature = {'train': train, **switches}
             args, kwargs = _told(call, (inputs,), {}, signature)
             outputs = _outputs(call(*args, **kwargs), method)
-            return outputs, _nested(module, stats) if train else variables.stats
+            if not train:
+                return outputs, variables.stats
+            return outputs, shards.mean(_nested(module, stats))
 
         return apply
 
@@ -159,13 +167,13 @@ def from_linen(
                 method=method,
                 mutable=list(variables.stats) if train else [],
                 # linen serves a stream that it was not given from 'params'
-                rngs={} if key is None else {'params': key},
+                rngs={} if key is None else {'params': _own(key, inputs)},
             )
             try:
                 answer, moved = run(go, method, inputs, train, key)
             except errors.InvalidRngError as error:
                 raise InputError(_NOISE) from error
-            return _outputs(answer, method), {**variables.stats, **moved}
+            return _outputs(answer, method), {**variables.stats, **shards.mean(moved)}
 
         return apply
 
@@ -185,6 +193,10 @@ def _check_parts(module, parts):
                 f'parts[{part!r}] must name a method of {type(module).__name__}, '
                 f'found {method!r}.'
             )
+
+
+def _own(key, inputs):
+    return None if key is None else shards.own_key(key, inputs)
 
 
 def _switches(train: bool, key) -> dict[str, bool]:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import jax
 from flax import nnx
+from jax.typing import DTypeLike
 
-from ssljax.contracts import InputError, Network
+from ssljax.contracts import Network
 from ssljax.models.adapters import from_nnx
 from ssljax.models.images import check_images
+from ssljax.models.norms import norm_of
+from ssljax.models.precision import compute_type, widened
 
 
 def small_cnn(
@@ -20,6 +22,8 @@ def small_cnn(
     channels: Sequence[int] = (32, 64),
     norm: str = 'group',
     dropout: float = 0.0,
+    statistics: str = 'global',
+    dtype: DTypeLike = 'float32',
 ) -> Network:
     """Two 3x3 convolutions a stage, halving the image, then the mean over it.
 
@@ -31,44 +35,37 @@ def small_cnn(
         eight and the width) looks at one image at a time and has no statistics;
         'batch' has running ones, which keep 0.99 a step.
       dropout: probability in [0, 1) of losing a feature before the head; with a key.
+      statistics: of the norm 'batch' inside ``jax.shard_map``: 'global', of the rows
+        of all devices, or 'device', of each its own.
+      dtype: that the convolutions compute in; 'bfloat16' leaves parameters,
+        statistics, features and logits float32.
 
     Returns:
       A Network that answers ``{'logits': [B, C], 'features': [B, D]}``, with the parts
       'encode' (images to ``{'features'}``) and 'head' (features to ``{'logits'}``).
 
     Raises:
-      InputError: for another norm, or images that do not fit.
+      InputError: for another norm, statistics or dtype, or images that do not fit.
     """
-    make = norm_of(norm)
+    compute = compute_type(dtype)
+    make = norm_of(norm, statistics=statistics, dtype=compute)
     return from_nnx(
         lambda rngs: _SmallCNN(
-            num_classes, image_channels, channels, make, dropout, rngs=rngs
+            num_classes, image_channels, channels, make, dropout, compute, rngs=rngs
         ),
         parts={'encode': 'encode', 'head': 'head'},
     )
 
 
-def norm_of(name: str) -> Callable[..., nnx.Module]:
-    """Returns ``(width, *, rngs) -> layer``, of 'group' or 'batch'."""
-    if name not in _NORMS:
-        raise InputError(f"norm must be 'group' or 'batch', found {name!r}.")
-    return _NORMS[name]
-
-
-def _group_norm(width, *, rngs):
-    return nnx.GroupNorm(width, num_groups=math.gcd(width, 8), rngs=rngs)
-
-
-_NORMS = {'group': _group_norm, 'batch': nnx.BatchNorm}
-
-
 class _SmallCNN(nnx.Module):
-    def __init__(self, num_classes, image_channels, channels, norm, dropout, *, rngs):
+    def __init__(
+        self, num_classes, image_channels, channels, norm, dropout, dtype, *, rngs
+    ):
         self.image_channels = image_channels
         widths = [image_channels, *(c for c in channels for _ in range(2))]
         self.convs = nnx.List(
             # The norm that follows has a bias of its own.
-            nnx.Conv(a, b, (3, 3), use_bias=False, rngs=rngs)
+            nnx.Conv(a, b, (3, 3), use_bias=False, dtype=dtype, rngs=rngs)
             for a, b in zip(widths, widths[1:], strict=False)
         )
         self.norms = nnx.List(norm(b, rngs=rngs) for b in widths[1:])
@@ -81,7 +78,7 @@ class _SmallCNN(nnx.Module):
             x = jax.nn.relu(norm(conv(x)))
             if i % 2:
                 x = nnx.max_pool(x, (2, 2), strides=(2, 2))
-        return {'features': x.mean((1, 2))}
+        return {'features': widened(x).mean((1, 2))}
 
     def head(self, features):
         return {'logits': self.classifier(self.dropout(features))}

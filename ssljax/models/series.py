@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import jax
 from flax import nnx
+from jax.typing import DTypeLike
 
 from ssljax.contracts import InputError, Network
 from ssljax.models.adapters import from_nnx
-from ssljax.models.cnn import norm_of
+from ssljax.models.norms import norm_of
+from ssljax.models.precision import compute_type, widened
 
 
 def series_cnn(
@@ -20,6 +22,8 @@ def series_cnn(
     kernel: int = 7,
     norm: str = 'group',
     dropout: float = 0.0,
+    statistics: str = 'global',
+    dtype: DTypeLike = 'float32',
 ) -> Network:
     """Two convolutions in time a stage, halving the series, then the mean over it.
 
@@ -30,18 +34,28 @@ def series_cnn(
       kernel: steps that a convolution sees.
       norm: after each convolution, 'group' or 'batch', as in ``small_cnn``.
       dropout: probability in [0, 1) of losing a feature before the head; with a key.
+      statistics: as in ``small_cnn``.
+      dtype: as in ``small_cnn``.
 
     Returns:
       A Network that answers ``{'logits': [B, C], 'features': [B, D]}``, with the parts
       'encode' (series to ``{'features'}``) and 'head' (features to ``{'logits'}``).
 
     Raises:
-      InputError: for another norm, or series that do not fit.
+      InputError: for another norm, statistics or dtype, or series that do not fit.
     """
-    make = norm_of(norm)
+    compute = compute_type(dtype)
+    make = norm_of(norm, statistics=statistics, dtype=compute)
     return from_nnx(
         lambda rngs: _SeriesCNN(
-            num_classes, series_channels, channels, kernel, make, dropout, rngs=rngs
+            num_classes,
+            series_channels,
+            channels,
+            kernel,
+            make,
+            dropout,
+            compute,
+            rngs=rngs,
         ),
         parts={'encode': 'encode', 'head': 'head'},
     )
@@ -49,12 +63,21 @@ def series_cnn(
 
 class _SeriesCNN(nnx.Module):
     def __init__(
-        self, num_classes, series_channels, channels, kernel, norm, dropout, *, rngs
+        self,
+        num_classes,
+        series_channels,
+        channels,
+        kernel,
+        norm,
+        dropout,
+        dtype,
+        *,
+        rngs,
     ):
         self.series_channels = series_channels
         widths = [series_channels, *(c for c in channels for _ in range(2))]
         self.convs = nnx.List(
-            nnx.Conv(a, b, (kernel,), use_bias=False, rngs=rngs)
+            nnx.Conv(a, b, (kernel,), use_bias=False, dtype=dtype, rngs=rngs)
             for a, b in zip(widths, widths[1:], strict=False)
         )
         self.norms = nnx.List(norm(b, rngs=rngs) for b in widths[1:])
@@ -73,7 +96,7 @@ class _SeriesCNN(nnx.Module):
             x = jax.nn.relu(norm(conv(x)))
             if i % 2:
                 x = nnx.max_pool(x, (2,), strides=(2,))
-        return {'features': x.mean(1)}
+        return {'features': widened(x).mean(1)}
 
     def head(self, features):
         return {'logits': self.classifier(self.dropout(features))}

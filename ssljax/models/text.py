@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jax.typing import DTypeLike
 
 from ssljax.contracts import InputError, Network
 from ssljax.models.adapters import from_nnx
+from ssljax.models.precision import compute_type, widened
 
 
 def text_cnn(
@@ -20,6 +22,7 @@ def text_cnn(
     channels: Sequence[int] = (64,),
     kernel: int = 3,
     dropout: float = 0.0,
+    dtype: DTypeLike = 'float32',
 ) -> Network:
     """Embeds words, mixes neighbours by residual convolutions, and attends to some.
 
@@ -35,17 +38,27 @@ def text_cnn(
       kernel: words that a convolution sees.
       dropout: probability in [0, 1) of losing a number of an embedded word, and of a
         feature before the head; with a key.
+      dtype: that the embedding and the convolutions compute in; 'bfloat16' leaves
+        parameters, attention, features and logits float32.
 
     Returns:
       A Network that answers ``{'logits': [B, C], 'features': [B, D]}``, with the parts
       'encode' (texts to ``{'features'}``) and 'head' (features to ``{'logits'}``).
 
     Raises:
-      InputError: if inputs do not fit.
+      InputError: for another dtype, or if inputs do not fit.
     """
+    compute = compute_type(dtype)
     return from_nnx(
         lambda rngs: _TextCNN(
-            num_classes, vocabulary, embedding, channels, kernel, dropout, rngs=rngs
+            num_classes,
+            vocabulary,
+            embedding,
+            channels,
+            kernel,
+            dropout,
+            compute,
+            rngs=rngs,
         ),
         parts={'encode': 'encode', 'head': 'head'},
     )
@@ -53,12 +66,21 @@ def text_cnn(
 
 class _TextCNN(nnx.Module):
     def __init__(
-        self, num_classes, vocabulary, embedding, channels, kernel, dropout, *, rngs
+        self,
+        num_classes,
+        vocabulary,
+        embedding,
+        channels,
+        kernel,
+        dropout,
+        dtype,
+        *,
+        rngs,
     ):
         widths = [embedding, *channels]
-        self.embed = nnx.Embed(vocabulary, embedding, rngs=rngs)
+        self.embed = nnx.Embed(vocabulary, embedding, dtype=dtype, rngs=rngs)
         self.convs = nnx.List(
-            nnx.Conv(a, b, (kernel,), rngs=rngs)
+            nnx.Conv(a, b, (kernel,), dtype=dtype, rngs=rngs)
             for a, b in zip(widths, widths[1:], strict=False)
         )
         self.attention = nnx.Linear(widths[-1], 1, rngs=rngs)
@@ -78,6 +100,7 @@ class _TextCNN(nnx.Module):
             # Behind the text there is silence, at the input of every convolution.
             mixed = jax.nn.relu(conv(x * real[..., None]))
             x = x + mixed if x.shape == mixed.shape else mixed
+        x = widened(x)
         score = jnp.where(real, self.attention(x)[..., 0], -jnp.inf)
         score = jnp.where(real.any(1, keepdims=True), score, 0.0)
         weight = jax.nn.softmax(score, axis=1)

@@ -17,10 +17,13 @@ import jax
 import jax.numpy as jnp
 from flax import nnx, traverse_util
 from jax.nn import initializers
+from jax.typing import DTypeLike
 
 from ssljax.contracts import Array, InputError, Network, Variables
 from ssljax.models.adapters import from_nnx
 from ssljax.models.images import check_images
+from ssljax.models.norms import BatchNorm, check_statistics
+from ssljax.models.precision import compute_type, widened
 
 
 def wide_resnet(
@@ -30,6 +33,9 @@ def wide_resnet(
     width: int = 2,
     image_channels: int = 3,
     transition: str = 'raw',
+    statistics: str = 'global',
+    dtype: DTypeLike = 'float32',
+    remat: bool = False,
 ) -> Network:
     """WRN-depth-width: three blocks of (depth - 4) / 6 residual units each.
 
@@ -44,13 +50,20 @@ def wide_resnet(
         of google-research/fixmatch (libml/models.py): norm and leaky ReLU first, as in
         every other unit (with raw shortcut). That TensorFlow network also has biases
         in all convolutions and epsilon 1e-3 in all norms, which this one has not.
+      statistics: batch statistics inside ``jax.shard_map``: 'global', of the rows of
+        all devices, or 'device', of each its own.
+      dtype: that the layers compute in; 'bfloat16' leaves parameters, statistics,
+        features and logits float32.
+      remat: computes the inside of every residual unit again when the gradient asks
+        for it, instead of keeping it: less memory for a third forward pass.
 
     Returns:
       A Network that answers ``{'logits': [B, C], 'features': [B, D]}``, with the parts
       'encode' (images to ``{'features'}``) and 'head' (features to ``{'logits'}``).
 
     Raises:
-      InputError: for an impossible depth or transition, or images that do not fit.
+      InputError: for an impossible depth, transition, statistics or dtype, or images
+        that do not fit.
     """
     if depth < 10 or depth % 6 != 4:
         raise InputError(f'depth must be 10, 16, 22, 28, ... (6 n + 4), found {depth}.')
@@ -59,11 +72,22 @@ def wide_resnet(
             f"transition must be 'raw' (USB) or 'activated' (FixMatch in TensorFlow), "
             f'found {transition!r}.'
         )
-    units = (depth - 4) // 6
-    widths = (16, 16 * width, 32 * width, 64 * width)
+    check_statistics(statistics)
+    compute = compute_type(dtype)
+    norm = functools.partial(
+        BatchNorm, momentum=0.999, unbiased=True, statistics=statistics
+    )
     return from_nnx(
         lambda rngs: _WideResNet(
-            num_classes, units, widths, image_channels, transition, rngs=rngs
+            num_classes,
+            (depth - 4) // 6,
+            (16, 16 * width, 32 * width, 64 * width),
+            image_channels,
+            transition,
+            functools.partial(_conv, dtype=compute, rngs=rngs),
+            norm,
+            remat,
+            rngs=rngs,
         ),
         parts={'encode': 'encode', 'head': 'head'},
     )
@@ -124,28 +148,41 @@ def _torch_name(path):
 
 
 class _WideResNet(nnx.Module):
-    def __init__(self, num_classes, units, widths, image_channels, transition, *, rngs):
+    def __init__(
+        self,
+        num_classes,
+        units,
+        widths,
+        image_channels,
+        transition,
+        conv,
+        norm,
+        remat,
+        *,
+        rngs,
+    ):
         self.image_channels = image_channels
+        self.remat = remat
         # Its bias starts at 0, not at torch's random one: a batch norm takes it away.
-        self.conv1 = _conv(image_channels, widths[0], 3, bias=True, rngs=rngs)
+        self.conv1 = conv(image_channels, widths[0], 3, bias=True)
+        block = functools.partial(_block, units=units, conv=conv, norm=norm)
         pairs = itertools.pairwise(widths)
         # The first block activates before it branches, for its shortcut too.
-        self.block1 = _block(
-            *next(pairs), 1, units, feed='activated for both', rngs=rngs
-        )
-        self.block2 = _block(*next(pairs), 2, units, feed=transition, rngs=rngs)
-        self.block3 = _block(*next(pairs), 2, units, feed=transition, rngs=rngs)
-        self.bn1 = _BatchNorm(widths[-1], epsilon=1e-3)
+        self.block1 = block(*next(pairs), 1, feed='activated for both')
+        self.block2 = block(*next(pairs), 2, feed=transition)
+        self.block3 = block(*next(pairs), 2, feed=transition)
+        self.bn1 = norm(widths[-1], epsilon=1e-3)
         self.classifier = nnx.Linear(
             widths[-1], num_classes, kernel_init=initializers.glorot_normal(), rngs=rngs
         )
 
     def encode(self, x):
         check_images(x, self.image_channels, smallest=4)
+        run = nnx.remat(_through) if self.remat else _through
         x = self.conv1(x)
         for unit in (*self.block1, *self.block2, *self.block3):
-            x = unit(x)
-        return {'features': _leaky_relu(self.bn1(x)).mean((1, 2))}
+            x = run(unit, x)
+        return {'features': widened(_leaky_relu(self.bn1(x))).mean((1, 2))}
 
     def head(self, features):
         return {'logits': self.classifier(features)}
@@ -155,14 +192,16 @@ class _WideResNet(nnx.Module):
         return outputs | self.head(outputs['features'])
 
 
-def _block(inside, outside, stride, units, *, feed, rngs):
-    first = _Unit(inside, outside, stride, feed, rngs=rngs)
+def _block(inside, outside, stride, *, units, feed, conv, norm):
+    ins, strides = [inside] + [outside] * (units - 1), [stride] + [1] * (units - 1)
     return nnx.List(
-        [
-            first,
-            *(_Unit(outside, outside, 1, feed, rngs=rngs) for _ in range(units - 1)),
-        ]
+        _Unit(i, outside, s, feed, conv, norm)
+        for i, s in zip(ins, strides, strict=True)
     )
+
+
+def _through(unit, x):
+    return unit(x)
 
 
 class _Unit(nnx.Module):
@@ -172,14 +211,14 @@ class _Unit(nnx.Module):
     says what the branch and this shortcut are fed.
     """
 
-    def __init__(self, inside, outside, stride, feed, *, rngs):
+    def __init__(self, inside, outside, stride, feed, conv, norm):
         same = inside == outside
         self.feed = 'activated' if same else feed
-        self.bn1 = _BatchNorm(inside)
-        self.conv1 = _conv(inside, outside, 3, stride, rngs=rngs)
-        self.bn2 = _BatchNorm(outside)
-        self.conv2 = _conv(outside, outside, 3, rngs=rngs)
-        self.shortcut = None if same else _conv(inside, outside, 1, stride, rngs=rngs)
+        self.bn1 = norm(inside)
+        self.conv1 = conv(inside, outside, 3, stride)
+        self.bn2 = norm(outside)
+        self.conv2 = conv(outside, outside, 3)
+        self.shortcut = None if same else conv(inside, outside, 1, stride)
 
     def __call__(self, x):
         active = _leaky_relu(self.bn1(x))
@@ -190,38 +229,7 @@ class _Unit(nnx.Module):
         return branch + (x if self.shortcut is None else self.shortcut(x))
 
 
-class _BatchNorm(nnx.Module):
-    """Batch norm as torch has it.
-
-    It normalises with the biased variance and keeps the unbiased one among its running
-    statistics; flax's BatchNorm keeps the biased one.
-    """
-
-    def __init__(self, channels, epsilon=1e-5):
-        self.scale = nnx.Param(jnp.ones(channels))
-        self.bias = nnx.Param(jnp.zeros(channels))
-        self.mean = nnx.BatchStat(jnp.zeros(channels))
-        self.var = nnx.BatchStat(jnp.ones(channels))
-        self.epsilon = epsilon
-        self.use_running_average = False
-
-    def __call__(self, x):
-        if self.use_running_average:
-            mean, var = self.mean[...], self.var[...]
-        else:
-            mean, var = x.mean((0, 1, 2)), x.var((0, 1, 2))
-            sites = x.size // x.shape[-1]
-            self._move(mean, var * sites / max(sites - 1, 1))
-        gain = self.scale[...] * jax.lax.rsqrt(var + self.epsilon)
-        shift = self.bias[...] - mean * gain
-        return x * gain[None, None, None] + shift[None, None, None]
-
-    def _move(self, mean, var):
-        for old, new in ((self.mean, mean), (self.var, var)):
-            old[...] = 0.999 * old[...] + 0.001 * jax.lax.stop_gradient(new)
-
-
-def _conv(inside, outside, size, stride=1, *, bias=False, rngs):
+def _conv(inside, outside, size, stride=1, *, bias=False, dtype, rngs):
     return nnx.Conv(
         inside,
         outside,
@@ -229,6 +237,7 @@ def _conv(inside, outside, size, stride=1, *, bias=False, rngs):
         stride,
         padding=size // 2,  # torch's; 'SAME' pads an even image on one side only
         use_bias=bias,
+        dtype=dtype,
         kernel_init=initializers.variance_scaling(2.0, 'fan_out', 'normal'),
         rngs=rngs,
     )

@@ -77,7 +77,7 @@ def load(network, arrays, images):
 def trained(usb):
     """One forward and backward in train mode, in float64: what happens is exact."""
     with jax.enable_x64(True):
-        network = models.wide_resnet(10)
+        network = models.wide_resnet(10, dtype='float64')
         images = jnp.asarray(usb['in_x'], jnp.float64).transpose(0, 2, 3, 1)
         variables = load(network, prefixed(usb, 'in_w__'), images)
         variables = jax.tree.map(lambda a: a.astype(jnp.float64), variables)
