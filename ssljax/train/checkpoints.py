@@ -16,6 +16,7 @@ however many devices and processes it was written on.
 
 from __future__ import annotations
 
+import copy
 import json
 import shutil
 import warnings
@@ -114,12 +115,17 @@ class Writer:
         # On CPU these are views of the device's buffers, which it does not reuse while
         # there are views of them; tests/train/test_writer.py would tell.
         arrays = ocp.save_async(folder.absolute() / 'arrays', _arrays(tree))
-        content = {'format': FORMAT, 'info': info, 'leaves': leaves(tree)}
+        content = {
+            'format': FORMAT,
+            'info': copy.deepcopy(info),
+            'leaves': leaves(tree),
+        }
 
         def write() -> None:
             arrays.result()  # in every process, once all have written
             if processes.first():
-                writers.write_json(folder / _INFO, content | {'files': _files(folder)})
+                files = _checksums(folder, _files(folder))
+                writers.write_json(folder / _INFO, content | {'files': files})
                 then()
 
         self._writing = self._pool.submit(write)
@@ -204,7 +210,10 @@ def _read(
 
 
 def steps(folder: Path) -> list[int]:
-    """Returns the steps that have a checkpoint, whole or not, ascending."""
+    """Returns the steps that have a checkpoint, whole or not, ascending.
+
+    As this process sees them; with several, ``restore`` goes by what the first one saw.
+    """
     if not folder.exists():
         return []
     return sorted(int(path.name) for path in folder.iterdir() if path.name.isdigit())
@@ -283,21 +292,28 @@ def _verified(folder: Path) -> dict[str, Any]:
             f'{folder} was written by a newer ssljax, format {number}; this one reads '
             f'up to {FORMAT}: update ssljax, or use another folder.'
         )
-    for name, checksum in written['files'].items():
+    for name in written['files']:
         if not (folder / name).is_file():
             raise Damaged(f'{name} is missing')
-        if _checksum(folder / name) != checksum:
+    found = _checksums(folder, written['files'])
+    for name, checksum in written['files'].items():
+        if found[name] != checksum:
             raise Damaged(f'{name} is not as it was written')
     return written
 
 
-def _files(folder: Path) -> dict[str, list[int]]:
-    """The checksums of the files that orbax wrote, by their path in the folder."""
-    return {
-        file.relative_to(folder).as_posix(): _checksum(file)
-        for file in sorted((folder / 'arrays').rglob('*'))
-        if file.is_file()
-    }
+def _files(folder: Path) -> list[str]:
+    """The files that orbax wrote, by their path in the folder."""
+    files = sorted((folder / 'arrays').rglob('*'))
+    return [file.relative_to(folder).as_posix() for file in files if file.is_file()]
+
+
+def _checksums(folder: Path, names: Iterable[str]) -> dict[str, list[int]]:
+    """Reads files in parallel: a processor gets through less than a disk gives."""
+    names = list(names)
+    with ThreadPoolExecutor() as pool:
+        found = pool.map(lambda name: _checksum(folder / name), names)
+        return dict(zip(names, found, strict=True))
 
 
 def _checksum(path: Path) -> list[int]:

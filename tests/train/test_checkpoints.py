@@ -32,20 +32,6 @@ def odd_tree():
     )
 
 
-def bits(tree):
-    leaves = {}
-    for path, leaf in jax.tree_util.tree_leaves_with_path(tree):
-        kind = str(leaf.dtype)
-        if jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key):
-            leaf = jax.random.key_data(leaf)
-        leaves[jax.tree_util.keystr(path)] = (
-            kind,
-            leaf.shape,
-            np.asarray(leaf).tobytes(),
-        )
-    return leaves
-
-
 @pytest.fixture(scope='module')
 def saved(tmp_path_factory):
     folder = tmp_path_factory.mktemp('checkpoints') / '7'
@@ -53,7 +39,7 @@ def saved(tmp_path_factory):
     return folder
 
 
-def test_round_trip(saved):
+def test_round_trip(saved, bits):
     like = jax.tree.map(jnp.copy, odd_tree())
     found, info = checkpoints.load(saved, like)
     assert bits(found) == bits(odd_tree())
@@ -62,7 +48,7 @@ def test_round_trip(saved):
     assert not any(leaf.committed for leaf in jax.tree.leaves(found))
 
 
-def test_arrays_on_several_devices_come_back_there(tmp_path):
+def test_arrays_on_several_devices_come_back_there(tmp_path, bits):
     mesh = jax.make_mesh((8,), ('x',), axis_types=(jax.sharding.AxisType.Auto,))
     sharding = jax.NamedSharding(mesh, jax.P('x'))
     tree = {'x': jax.device_put(jnp.arange(16.0), sharding)}
@@ -138,7 +124,7 @@ def test_restore_takes_the_first_whole_one(tmp_path):
         assert checkpoints.restore(tmp_path, [], tree) is None
 
 
-def test_a_checkpoint_replaces_another(tmp_path):
+def test_a_checkpoint_replaces_another(tmp_path, bits):
     tree = {'x': jnp.arange(3.0)}
     checkpoints.save(tmp_path / '1', {'y': jnp.zeros(2)}, {})
     checkpoints.save(tmp_path / '1', tree, {'n': 2})
