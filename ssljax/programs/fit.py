@@ -1,13 +1,20 @@
-"""The one training loop: step, watch, log, evaluate, save, stop."""
+"""The one training loop: step, watch, log, evaluate, save, stop.
+
+The host runs ahead of the devices: it sends a step and goes on to the next batch. What
+is logged is fetched once its step is finished, a few steps later, so that nothing waits
+for it; only an evaluation and the copy of a checkpoint off the devices do.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import functools
+import math
 import signal
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,8 +24,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from ssljax.contracts import Array, InputError, Method, PyTree, State
-from ssljax.train import checkpoints, writers
+from ssljax.train import checkpoints, processes, sharding, writers
 from ssljax.train.progress import Progress
+from ssljax.train.sharding import Layout
+
+AHEAD = 4
+"""Dispatches that may be under way, whose batches lie on the devices."""
 
 
 class NonFiniteLoss(RuntimeError):
@@ -42,6 +53,7 @@ class Cadence(NamedTuple):
     keep_last: int  # checkpoints, beside the best one
     progress: bool | str
     tensorboard: bool
+    dispatch: int  # steps in one program, on accelerators
 
 
 class Unit(NamedTuple):
@@ -55,6 +67,7 @@ class Unit(NamedTuple):
     keep: str  # 'last' or 'best'
     best: str  # the score that decides, higher is better
     evaluate: Callable | None  # (method, state) -> {name: score}
+    layout: Layout
 
     @property
     def checkpoints(self) -> Path:
@@ -71,21 +84,10 @@ class Unit(NamedTuple):
         return best[0] is None or score > best[0]
 
 
-def owned(tree: PyTree) -> PyTree:
-    """Returns a copy of every array as a jax array of a strong type.
-
-    Donation deletes what is aliased, and a weak type would compile the step twice.
-    """
-
-    def copy(leaf):
-        leaf = leaf if hasattr(leaf, 'dtype') else jnp.asarray(leaf)
-        return jnp.array(leaf, leaf.dtype, copy=True)
-
-    return jax.tree.map(copy, tree)
-
-
-def initial(method: Method, key: Array, batch: Any, given: Mapping[str, Any]) -> State:
-    """Returns ``method.init`` of a key, a batch and given Variables.
+def initial(
+    method: Method, key: Array, batch: Any, given: Mapping[str, Any], layout: Layout
+) -> State:
+    """Returns ``method.init`` of a key, a batch and given Variables, where it belongs.
 
     It runs once, so it is compiled as one program and hardly optimised: a small CNN
     takes 0.8 s of CPU time instead of 4.6 s operation by operation, WRN-28-2 2.9 s
@@ -94,17 +96,22 @@ def initial(method: Method, key: Array, batch: Any, given: Mapping[str, Any]) ->
     options = {}
     if jax.default_backend() == 'cpu':
         options['xla_backend_optimization_level'] = 0
-    start = jax.jit(method.init, compiler_options=options)
-    return start(key, batch, dict(given))
+    state = sharding.init(
+        layout,
+        method.init,
+        key,
+        sharding.place(layout, batch),
+        dict(given),
+        compiler_options=options,
+    )
+    # What init gives back as it was handed in, jit does not copy.
+    return sharding.move(layout, state)
 
 
 def loop(
     unit: Unit, cadence: Cadence, state: State, info: dict[str, Any]
 ) -> tuple[State, dict[str, Any]]:
     """Steps up to ``unit.last`` and saves what it reached.
-
-    Steps are dispatched without waiting for them; only where something is logged,
-    scored or saved the host waits.
 
     Args:
       unit: what to do.
@@ -121,42 +128,68 @@ def loop(
       Interrupted: the current step is finished and saved.
     """
     began = time.monotonic() - info['wall_seconds']
-    advance = _advancing(unit.method.step)
-    # Made of the state so that it is committed to devices exactly if the state is; else
-    # the second call would compile again.
-    watch = jnp.stack([state.step * 0] * 2)
+    advance = _advancing(unit.method.step, unit.layout)
+    watch = jax.device_put(np.zeros(3, np.int32), sharding.whole(unit.layout))
     step = info['step']
-    events: Any = contextlib.nullcontext()
-    if cadence.tensorboard:
-        events = writers.tensorboard(unit.folder / 'tensorboard', step)
-    feed: Any = contextlib.nullcontext()
-    if hasattr(unit.feed, 'close'):  # its threads and processes
-        feed = contextlib.closing(unit.feed)
-    bar = Progress(unit.name, info, unit.last, show=cadence.progress)
-    with events as add_events, bar, feed, _interruptions() as caught:
-        while step < unit.last:
-            batch = unit.feed(step)
-            state, watch, scalars = advance(state, watch, batch)
-            step += 1
-            bar.advance(scalars, _images(batch))
+    sent: deque[_Sent] = deque()
+    with contextlib.ExitStack() as stack:
+        add_events = None
+        if cadence.tensorboard and processes.first():
+            folder = unit.folder / 'tensorboard'
+            add_events = stack.enter_context(writers.tensorboard(folder, step))
+        show = cadence.progress if processes.first() else False
+        bar = stack.enter_context(Progress(unit.name, info, unit.last, show=show))
+        if hasattr(unit.feed, 'close'):  # its threads and processes
+            stack.enter_context(contextlib.closing(unit.feed))
+        saver = stack.enter_context(checkpoints.Writer())
+        caught = stack.enter_context(_interruptions())
 
-            stopping = bool(caught)
+        def look(one: _Sent) -> dict[str, Any] | None:
+            """Waits for a dispatch, and returns what is to be logged, checked."""
+            watched, finite, row = jax.device_get((one.watch, one.finite, one.row))
+            bar.finished(one.images)
+            _check(unit, one, watched, finite, saver)
+            return row
+
+        def log(step: int, scalars: dict[str, Any], scores: dict[str, Any]) -> None:
+            plain = {name: writers.plain(x) for name, x in scalars.items()}
+            row = {'step': step, **plain, **scores}
+            if processes.first():
+                writers.append(unit.folder / 'metrics.jsonl', row)
+            if add_events:
+                add_events(row)
+            bar.show(row, ('loss', 'utilisation', unit.best), bool(scores))
+
+        bar.resume()
+        while step < unit.last:
+            count = _together(cadence, step, unit)
+            batch = _batch(unit, step, count)
+            run = advance(state, watch, batch, count, bar)
+            state, watch, found = run(state, watch, batch)
+            step += count
+            bar.sent(count)
+
+            stopping = _asked_to_stop(caught, step)
             scoring = unit.evaluate is not None and _due(cadence.eval_every, step, unit)
             logging = scoring or _due(cadence.log_every, step, unit)
             saving = stopping or _due(cadence.checkpoint_every, step, unit)
-            if not (logging or saving):
+            # A finite loss may have a gradient that is not, which the next would tell.
+            looked = logging or saving
+            finite = _all_finite((state.params, state.stats)) if looked else None
+            row, images = found if logging else None, _images(batch, count)
+            sent.append(_Sent(step, images, watch, _loss_terms(found), finite, row))
+            while sent and (len(sent) > AHEAD or scoring or saving):
+                one = sent.popleft()
+                scalars = look(one)
+                if scalars is not None and one.step < step:
+                    log(one.step, scalars, {})
+            if not (scoring or saving):
                 continue
 
-            _check(unit, step, state, watch, scalars)
             bar.pause()
             scores = _scores(unit, state) if scoring else {}
-            if logging:
-                row = {'step': step, **jax.device_get(scalars)}
-                row = {name: writers.plain(x) for name, x in row.items()} | scores
-                writers.append(unit.folder / 'metrics.jsonl', row)
-                if add_events:
-                    add_events(row)
-                bar.show(row, ('loss', 'utilisation', unit.best), scoring)
+            if scalars is not None:
+                log(step, scalars, scores)
             improves = unit.improves(scores, info['best'])
             if saving or (improves and unit.keep == 'best'):
                 info = {
@@ -167,27 +200,45 @@ def loop(
                     'scores': scores,
                     'best': [scores[unit.best], step] if improves else info['best'],
                 }
-                _save(unit, cadence, state, info)
+                _save(unit, cadence, saver, state, info)
             bar.resume()
             if stopping:
                 break
-    if caught:
-        print(
-            f'{unit.name}: stopped at step {step} of {unit.last}, saved in '
-            f'{unit.checkpoints / str(step)}. The same command goes on from there.',
-            file=sys.stderr,
-        )
-        raise Interrupted(caught[0])
+        saver.wait()
+        # Also if the signal came while the last step was saved.
+        if stopping or caught:
+            print(
+                f'{unit.name}: stopped at step {step} of {unit.last}, saved in '
+                f'{unit.checkpoints / str(step)}. The same command goes on from there.',
+                file=sys.stderr,
+            )
+            raise Interrupted(caught[0] if caught else signal.SIGTERM)
     return state, info
+
+
+class _Sent(NamedTuple):
+    """A dispatch that may not be finished."""
+
+    step: int  # after it
+    images: int
+    watch: Array
+    terms: list[str]  # losses, as watch counts them
+    finite: Array | None
+    row: dict[str, Array] | None  # what is to be logged
 
 
 # All fits of one method share the compiled step: a loop over rounds compiles once.
 @functools.lru_cache(maxsize=8)
-def _advancing(step: Callable) -> Callable:
-    """Jits ``method.step`` as ``(state, watch, batch) -> (state, watch, scalars)``."""
+def _advancing(step: Callable, layout: Layout) -> Callable:
+    """Returns ``(state, watch, batch, count, bar) -> compiled``, compiled when new.
+
+    What is compiled is ``(state, watch, batch) -> (state, watch, scalars)``: a step, or
+    ``count`` of them over the leading axis of the batch.
+    """
+    move = sharding.partitioned(layout, step)
 
     def advance(state: State, watch: Array, batch: Any):
-        new, metrics = step(state, batch)
+        new, metrics = move(state, batch)
         old, now = checkpoints.leaves(state), checkpoints.leaves(new)
         if message := checkpoints.difference(old, now):
             raise InputError(
@@ -199,7 +250,61 @@ def _advancing(step: Callable) -> Callable:
         scalars = {name: x for name, x in metrics.items() if jnp.ndim(x) == 0}
         return new, _watched(watch, new.step, scalars), scalars
 
-    return jax.jit(advance, donate_argnums=(0, 1))
+    def several(state: State, watch: Array, batches: Any):
+        resident = {n: x for n, x in batches.items() if n == 'resident'}
+        moving = {n: x for n, x in batches.items() if n != 'resident'}
+
+        def one(carry, batch):
+            state, watch, scalars = advance(*carry, {**batch, **resident})
+            return (state, watch), scalars
+
+        (state, watch), scalars = jax.lax.scan(one, (state, watch), moving)
+        return state, watch, jax.tree.map(lambda x: x[-1], scalars)
+
+    made: dict[Any, Callable] = {}
+
+    def compiled(state, watch, batch, count, bar):
+        leaves, structure = jax.tree.flatten(batch)
+        kind = (count, structure, *((x.shape, x.dtype) for x in leaves))
+        if kind not in made:
+            whole = sharding.whole(layout)
+            run = jax.jit(
+                advance if count == 1 else several,
+                donate_argnums=0,
+                out_shardings=(sharding.shardings(layout, state), whole, whole),
+            )
+            bar.pause()
+            start = time.monotonic()
+            with jax.set_mesh(layout.mesh):
+                made[kind] = run.lower(state, watch, batch).compile()
+            bar.say(f': compiled in {time.monotonic() - start:.1f} s')
+            bar.resume()
+        return made[kind]
+
+    return compiled
+
+
+def _together(cadence: Cadence, step: int, unit: Unit) -> int:
+    """How many steps the next dispatch makes."""
+    count = cadence.dispatch
+    # In a loop convolutions on a CPU take 12 times as long.
+    if count == 1 or jax.default_backend() == 'cpu':
+        return 1
+    # After an interruption, up to where one would have been.
+    return count if step % count == 0 and step + count <= unit.last else 1
+
+
+def _batch(unit: Unit, step: int, count: int) -> Any:
+    """The batch of a step, or of several on a leading axis, on the devices."""
+    if count == 1:
+        return sharding.place(unit.layout, unit.feed(step))
+    batches = [dict(unit.feed(step + i)) for i in range(count)]
+    resident = [batch.pop('resident', None) for batch in batches][0]
+    stacked = jax.tree.map(lambda *x: np.stack(x), *batches)
+    placed = sharding.place(unit.layout, stacked, leading=1)
+    if resident is not None:
+        placed |= sharding.place(unit.layout, {'resident': resident})
+    return placed
 
 
 def _loss_terms(scalars: dict[str, Any]) -> list[str]:
@@ -209,13 +314,14 @@ def _loss_terms(scalars: dict[str, Any]) -> list[str]:
 
 
 def _watched(watch: Array, step: Array, scalars: dict[str, Array]) -> Array:
-    """The first step with a non-finite loss, and its first such term: [2] int32."""
+    """State.step, the first step with a non-finite loss, its first such term: int32."""
+    found = jnp.concatenate([step[None], watch[1:]])
     terms = _loss_terms(scalars)
     if not terms:
-        return watch
+        return found
     finite = jnp.isfinite(jnp.stack([jnp.float32(scalars[name]) for name in terms]))
-    found = jnp.stack([step, jnp.argmin(finite).astype(step.dtype)])
-    return jnp.where((watch[0] == 0) & ~finite.all(), found, watch)
+    broken = jnp.stack([step, step, jnp.argmin(finite).astype(step.dtype)])
+    return jnp.where((watch[1] == 0) & ~finite.all(), broken, found)
 
 
 @jax.jit
@@ -229,21 +335,24 @@ def _all_finite(tree: PyTree) -> Array:
 
 
 def _check(
-    unit: Unit, step: int, state: State, watch: Array, scalars: dict[str, Array]
+    unit: Unit,
+    sent: _Sent,
+    watched: np.ndarray,
+    finite: np.ndarray | None,
+    saver: checkpoints.Writer,
 ) -> None:
-    """Waits for the state, and refuses one that must not be saved."""
-    # A finite loss may have a gradient that is not, which the next loss would tell.
-    finite = _all_finite((state.params, state.stats))
-    (when, term), counted, finite = jax.device_get((watch, state.step, finite))
-    if counted != step:
+    """Refuses a state that must not be scored, logged or saved."""
+    counted, when, term = watched
+    if counted != sent.step:
         raise InputError(
-            f'State.step is {counted} after update {step}; method.step must add 1.'
+            f'State.step is {counted} after update {sent.step}; method.step must add 1.'
         )
-    if when == 0 and finite:
+    if when == 0 and (finite is None or finite):
         return
-    what = f'The parameters are not finite after step {step}'
+    what = f'The parameters are not finite after step {sent.step}'
     if when:
-        what = f'{_loss_terms(scalars)[term]} became NaN or inf at step {when}'
+        what = f'{sent.terms[term]} became NaN or inf at step {when}'
+    saver.wait()
     good = checkpoints.steps(unit.checkpoints)
     where = 'there is no checkpoint before it'
     if good:
@@ -262,26 +371,45 @@ def _scores(unit: Unit, state: State) -> dict[str, float | None]:
     return {name: writers.plain(score) for name, score in found.items()}
 
 
-def _save(unit: Unit, cadence: Cadence, state: State, info: dict[str, Any]) -> None:
-    """Writes a checkpoint, then deletes those that are no longer wanted."""
+def _save(
+    unit: Unit,
+    cadence: Cadence,
+    saver: checkpoints.Writer,
+    state: State,
+    info: dict[str, Any],
+) -> None:
+    """Begins a checkpoint; once it is whole, those no longer wanted are deleted."""
+
+    def prune():
+        last = checkpoints.steps(unit.checkpoints)[-cadence.keep_last :]
+        best = [info['best'][1]] if info['best'] else []
+        checkpoints.prune(unit.checkpoints, last + best)
+
     folder = unit.checkpoints / str(info['step'])
-    checkpoints.save(folder, state._replace(frozen={}), info)
-    last = checkpoints.steps(unit.checkpoints)[-cadence.keep_last :]
-    best = [info['best'][1]] if info['best'] else []
-    checkpoints.prune(unit.checkpoints, last + best)
+    saver.save(folder, state._replace(frozen={}), info, prune)
 
 
 def _due(every: int, step: int, unit: Unit) -> bool:
     return step % every == 0 or step == unit.last
 
 
-def _images(batch: Any) -> int:
+def _images(batch: Any, count: int) -> int:
     """Rows of all streams of a batch; what is resident beside them does not count."""
+    axes = 1 if count == 1 else 2
     return sum(
-        np.shape(jax.tree.leaves(stream)[0])[0]
+        math.prod(jax.tree.leaves(stream)[0].shape[:axes])
         for name, stream in batch.items()
         if name != 'resident'
     )
+
+
+def _asked_to_stop(caught: list[int], step: int) -> bool:
+    """Whether the run is to end after this step: of several processes, all or none."""
+    if jax.process_count() == 1:
+        return bool(caught)
+    from jax.experimental import multihost_utils
+
+    return multihost_utils.reached_preemption_sync_point(step)
 
 
 @contextlib.contextmanager
@@ -293,7 +421,9 @@ def _interruptions() -> Iterator[list[int]]:
     """
     caught: list[int] = []
     before = {}
-    if threading.current_thread() is threading.main_thread():
+    # Of several processes, jax tells all when one is to end.
+    alone = jax.process_count() == 1
+    if alone and threading.current_thread() is threading.main_thread():
         before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
         before = {n: h for n, h in before.items() if h not in (None, signal.SIG_IGN)}
 

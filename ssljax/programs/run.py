@@ -15,7 +15,8 @@ import jax
 
 from ssljax.contracts import Array, InputError, Method, PyTree, State
 from ssljax.programs import fit, results
-from ssljax.train import checkpoints, writers
+from ssljax.train import checkpoints, processes, sharding, writers
+from ssljax.train.sharding import Layout
 
 
 class Run:
@@ -44,9 +45,14 @@ class Run:
       progress: True for a bar on a terminal and else a line an evaluation; 'bar' for a
         bar anywhere; False for nothing.
       tensorboard: also write events; needs tensorboardX.
+      layout: of devices, which all fits use; None is one device. A fit may go on with
+        another one, to the same result up to the order of additions.
+      dispatch: steps that one program makes on an accelerator, for those so small that
+        sending them is what takes the time. The other numbers are multiples of it.
 
     Raises:
-      InputError: if a number is below 1 or the folder is a file.
+      InputError: if a number is below 1, or no multiple of ``dispatch``, or the folder
+        is a file.
     """
 
     def __init__(
@@ -60,14 +66,30 @@ class Run:
         keep_last: int = 2,
         progress: bool | str = True,
         tensorboard: bool = False,
+        layout: Layout | None = None,
+        dispatch: int = 1,
     ):
         self.folder = Path(folder)
         self.seed = seed
+        self.layout = layout or sharding.layout(jax.devices()[:1])
         self.cadence = fit.Cadence(
-            log_every, eval_every, checkpoint_every, keep_last, progress, tensorboard
+            log_every,
+            eval_every,
+            checkpoint_every,
+            keep_last,
+            progress,
+            tensorboard,
+            dispatch,
         )
-        for name in ('log_every', 'eval_every', 'checkpoint_every', 'keep_last'):
-            _at_least_one(name, getattr(self.cadence, name))
+        _at_least_one('keep_last', keep_last)
+        _at_least_one('dispatch', dispatch)
+        for name in ('log_every', 'eval_every', 'checkpoint_every'):
+            number = getattr(self.cadence, name)
+            _at_least_one(name, number)
+            if number % dispatch:
+                raise InputError(
+                    f'{name} is {number} and dispatch {dispatch}; give a multiple.'
+                )
         if progress not in (True, False, 'bar'):
             raise InputError(f"progress is {progress!r}; give True, False or 'bar'.")
         if self.folder.exists() and not self.folder.is_dir():
@@ -92,8 +114,9 @@ class Run:
         """
         folder = self._claimed(name)
         path = folder / 'result.npz'
-        if not path.exists():
-            results.save(path, fn(), {'seed': self.seed})
+        if not processes.agreed(path.exists()):
+            found = fn()
+            processes.decided(lambda: results.save(path, found, {'seed': self.seed}))
         result, arguments = results.load(path)
         _same(name, path, arguments, {'seed': self.seed})
         return result
@@ -159,8 +182,9 @@ class Run:
             raise InputError('Give start or given, not both: start is a whole State.')
 
         if start is None:
-            start = fit.initial(method, self.key(name), feed(0), given)
-        state = fit.owned(start)
+            state = fit.initial(method, self.key(name), feed(0), given, self.layout)
+        else:
+            state = sharding.move(self.layout, start)
         first = int(state.step)
         arguments = {
             'seed': self.seed,
@@ -169,11 +193,23 @@ class Run:
             'first step': first,
             **checkpoints.leaves(state),
         }
-        unit = fit.Unit(name, folder, method, feed, first + steps, keep, best, evaluate)
+        unit = fit.Unit(
+            name,
+            folder,
+            method,
+            feed,
+            first + steps,
+            keep,
+            best,
+            evaluate,
+            self.layout,
+        )
         if checkpoints.steps(unit.checkpoints):
             stored = writers.read_json(folder / 'arguments.json')
             _same(name, folder, stored, arguments)
-        writers.write_json(folder / 'arguments.json', arguments)
+        processes.decided(
+            lambda: writers.write_json(folder / 'arguments.json', arguments)
+        )
 
         state, info = _resumed(unit, state)
         if info['step'] < unit.last:
@@ -192,7 +228,7 @@ class Run:
           InputError: if there is no whole checkpoint, or one of another method.
         """
         folder = self._folder(name) / 'checkpoints'
-        like = fit.owned(fit.initial(method, self.key(name), feed(0), {}))
+        like = fit.initial(method, self.key(name), feed(0), {}, self.layout)
         newest_first = reversed(checkpoints.steps(folder))
         found = checkpoints.restore(folder, newest_first, like._replace(frozen={}))
         if found is None:
@@ -240,7 +276,8 @@ def _resumed(unit: fit.Unit, state: State) -> tuple[State, dict[str, Any]]:
         found, steps = (moving, info), []
     moving, info = found
     checkpoints.prune(unit.checkpoints, [s for s in steps if s <= info['step']])
-    writers.cut(unit.folder / 'metrics.jsonl', info['step'])
+    metrics = unit.folder / 'metrics.jsonl'
+    processes.decided(lambda: writers.cut(metrics, info['step']))
     return moving._replace(frozen=frozen), info
 
 
@@ -273,17 +310,15 @@ def _selected(unit: fit.Unit, steps: int, state: State, info: dict[str, Any]) ->
             state, chosen = found[0]._replace(frozen=state.frozen), found[1]
             selected = 'best' if chosen['step'] == best else 'last'
     pace = info['images'] / info['seconds'] if info['seconds'] else None
-    writers.write_json(
-        unit.folder / 'record.json',
-        {
-            'steps': int(steps),
-            'selected': selected,
-            'step': chosen['step'],
-            'scores': chosen['scores'],
-            'wall_seconds': info['wall_seconds'],
-            'images_per_second': pace,
-        },
-    )
+    record = {
+        'steps': int(steps),
+        'selected': selected,
+        'step': chosen['step'],
+        'scores': chosen['scores'],
+        'wall_seconds': info['wall_seconds'],
+        'images_per_second': pace,
+    }
+    processes.decided(lambda: writers.write_json(unit.folder / 'record.json', record))
     return state
 
 

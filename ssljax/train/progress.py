@@ -7,8 +7,6 @@ import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import jax
-
 
 class Progress:
     """Shows a fit's progress on stderr, and measures its pace.
@@ -27,12 +25,11 @@ class Progress:
     def __init__(
         self, name: str, info: Mapping[str, Any], last: int, *, show: bool | str
     ):
-        self.name, self.step, self.last = name, info['step'], last
-        self.images, self.seconds = info['images'], info['seconds']
-        self._first, self._began = self.step, time.monotonic()
+        self.name, self.last = name, last
+        self.images, self._seconds = info['images'], info['seconds']
+        self._first, self._began = info['step'], time.monotonic()
         self._since: float | None = None  # when the current lap began
-        self._lap = 0  # images dispatched in it
-        self._lines = bool(show)
+        self._shown = bool(show)
         self._bar: Any = None
         if show == 'bar' or (show and sys.stderr.isatty()):
             from tqdm import tqdm
@@ -40,7 +37,7 @@ class Progress:
             self._bar = tqdm(
                 desc=name,
                 total=last,
-                initial=self.step,
+                initial=self._first,
                 unit='step',
                 dynamic_ncols=True,
             )
@@ -52,31 +49,35 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
 
-    def advance(self, result: Any, images: int) -> None:
-        """Counts a step that was dispatched; waits for the first one, which compiles.
-
-        Args:
-          result: arrays of the step.
-          images: rows of its batch.
-        """
-        self.step += 1
-        if self._since is None:
-            jax.block_until_ready(result)
-            self._since = time.monotonic()
-        else:
-            self._lap += images
-        if self._bar is not None:
-            self._bar.update()
-
-    def pause(self) -> None:
-        """Ends a lap; call it when all dispatched steps are finished."""
-        assert self._since is not None
-        self.seconds += time.monotonic() - self._since
-        self.images += self._lap
+    @property
+    def seconds(self) -> float:
+        """Of all laps so far."""
+        lap = 0.0 if self._since is None else time.monotonic() - self._since
+        return self._seconds + lap
 
     def resume(self) -> None:
-        """Begins the next lap."""
-        self._since, self._lap = time.monotonic(), 0
+        """Begins a lap."""
+        self._since = time.monotonic()
+
+    def pause(self) -> None:
+        """Ends a lap; call it when all that was sent is finished."""
+        self._seconds, self._since = self.seconds, None
+
+    def sent(self, steps: int) -> None:
+        """Counts steps that were dispatched."""
+        if self._bar is not None:
+            self._bar.update(steps)
+
+    def finished(self, images: int) -> None:
+        """Counts rows of a dispatch that is finished."""
+        self.images += images
+
+    def say(self, text: str) -> None:
+        """Prints a line that begins with the fit's name."""
+        if self._bar is not None:
+            self._bar.write(self.name + text, file=sys.stderr)
+        elif self._shown:
+            print(self.name + text, file=sys.stderr, flush=True)
 
     def show(
         self, row: Mapping[str, Any], names: Iterable[str], evaluated: bool
@@ -87,12 +88,12 @@ class Progress:
             texts.append(f'{self.images / self.seconds:.0f} images/s')
         if self._bar is not None:
             self._bar.set_postfix_str(', '.join(texts))
-        elif self._lines and evaluated:
-            pace = (time.monotonic() - self._began) / (self.step - self._first)
-            minutes, seconds = divmod(round(pace * (self.last - self.step)), 60)
+        elif evaluated:
+            step = row['step']
+            pace = (time.monotonic() - self._began) / (step - self._first)
+            minutes, seconds = divmod(round(pace * (self.last - step)), 60)
             texts.append(f'{minutes}:{seconds:02d} left')
-            line = f'{self.name} {self.step}/{self.last}: {", ".join(texts)}'
-            print(line, file=sys.stderr, flush=True)
+            self.say(f' {step}/{self.last}: {", ".join(texts)}')
 
 
 def _short(value: float | None) -> str:

@@ -91,12 +91,7 @@ def layout(
         )
     _check_rules(rules)
     shape = (len(devices) // (fsdp * model), fsdp, model)
-    return Layout(_mesh(devices, shape), tuple(rules), partition)
-
-
-def rows(layout: Layout) -> NamedSharding:
-    """Returns how a batch lies: its rows over 'data' and 'fsdp'."""
-    return NamedSharding(layout.mesh, PartitionSpec(shards.BATCH))
+    return Layout(_mesh(devices, shape), _hashable(rules), partition)
 
 
 def whole(layout: Layout) -> NamedSharding:
@@ -143,18 +138,22 @@ def init(layout: Layout, start: Callable, *args: Any, **options: Any) -> PyTree:
         return jax.jit(start, out_shardings=where, **options)(*args)
 
 
-def place(layout: Layout, batch: Mapping[str, Any]) -> dict[str, Any]:
+def place(
+    layout: Layout, batch: Mapping[str, Any], *, leading: int = 0
+) -> dict[str, Any]:
     """Puts a batch on the devices, each device its own rows.
 
     Args:
       layout: where.
       batch: ``{stream: {field: [n, ...]}}`` as a feed gives it: numpy, of this process
         its own rows. What is under 'resident' goes to every device.
+      leading: axes before the rows, such as one of steps.
 
     Returns:
       The same of jax arrays, with the rows of all processes.
     """
-    by_row, everywhere = rows(layout), whole(layout)
+    everywhere = whole(layout)
+    by_row = NamedSharding(layout.mesh, PartitionSpec(*[None] * leading, shards.BATCH))
 
     def put(x, sharding):
         if isinstance(x, jax.Array) and x.sharding == sharding:
@@ -172,11 +171,17 @@ def place(layout: Layout, batch: Mapping[str, Any]) -> dict[str, Any]:
 def move(layout: Layout, tree: PyTree) -> PyTree:
     """Returns copies of the arrays of a State where they belong, of strong types."""
 
-    def copies(tree):
-        return jax.tree.map(lambda x: jnp.copy(jnp.asarray(x, x.dtype)), tree)
+    tree = jax.tree.map(
+        lambda x: jnp.asarray(x, x.dtype) if hasattr(x, 'dtype') else jnp.asarray(x),
+        tree,
+    )
+    where = shardings(layout, tree)
 
-    typed = jax.tree.map(lambda x: x if hasattr(x, 'dtype') else jnp.asarray(x), tree)
-    return jax.jit(copies, out_shardings=shardings(layout, typed))(typed)
+    def copies(tree):
+        return jax.tree.map(jnp.copy, tree)
+
+    # What lies there already, device_put gives back as it is.
+    return jax.jit(copies, out_shardings=where)(jax.device_put(tree, where))
 
 
 def partitioned(layout: Layout, step: Callable) -> Callable:
@@ -245,13 +250,20 @@ def jit(layout: Layout, step: Callable, state: State, *, donate: bool) -> Callab
     return call
 
 
-def mesh_of(tree: PyTree) -> Mesh | None:
-    """Returns the mesh on which arrays lie; None if they lie on none."""
+def layout_of(tree: PyTree) -> Layout | None:
+    """Returns a layout of the mesh on which arrays lie; None if they lie on none."""
     for leaf in jax.tree.leaves(tree):
         sharding = getattr(leaf, 'sharding', None)
         if isinstance(sharding, NamedSharding) and isinstance(sharding.mesh, Mesh):
-            return sharding.mesh
+            if sharding.mesh.axis_names == AXES:
+                return Layout(sharding.mesh, (), 'auto')
     return None
+
+
+def own_rows(count: int) -> slice:
+    """Returns which of a batch's rows are of this process."""
+    number, processes = jax.process_index(), jax.process_count()
+    return slice(number * count // processes, (number + 1) * count // processes)
 
 
 def check_batch(layout: Layout, needs: Mapping[str, Stream], batch_size: int) -> None:
@@ -315,6 +327,10 @@ def _check_rules(rules: Rules) -> None:
                 raise InputError(
                     f'rules splits by {name!r}; the axes of the mesh are {AXES}.'
                 )
+
+
+def _hashable(rules: Rules) -> Rules:
+    return tuple((e, how if isinstance(how, str) else tuple(how)) for e, how in rules)
 
 
 def _path(path: tuple[Any, ...]) -> str:
