@@ -42,6 +42,7 @@ from ssljax.views.tones import (
     tone,
     unimatch,
 )
+from ssljax.views.turns import turn
 from ssljax.views.usual import usual
 from ssljax.views.volumes import affine3d, flip3d, intensity3d, turn3d
 from ssljax.views.warp import displace, move, resample
@@ -95,6 +96,7 @@ __all__ = [
     'text',
     'to_float',
     'tone',
+    'turn',
     'turn3d',
     'unimatch',
     'unshuffle_patches',

@@ -11,12 +11,14 @@ unmixed images, is mixed as they were.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ssljax import shards
+from ssljax import shards
 from ssljax.contracts import Array, Example, InputError
 from ssljax.views import warp
 
@@ -33,17 +35,17 @@ def mixup(
     *,
     alpha: float = 0.75,
     larger: bool = False,
+    one_share: bool = False,
 ) -> Example:
     r"""Returns :math:`\lambda x_i + (1 - \lambda) x_j` of every field.
-
-    :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)`, one a row.
 
     Args:
       key: consumed.
       fields: as above, floats.
       partner: [B] int32, j of each i.
-      alpha: > 0.
-      larger: takes max(lambda, 1 - lambda), MixMatch's: a row stays nearer to itself.
+      alpha: as the next ones, of ``shares``.
+      larger: max(lambda, 1 - lambda).
+      one_share: one lambda for all rows.
 
     Raises:
       InputError: if alpha is not above 0, or a field is not of floats.
@@ -51,12 +53,122 @@ def mixup(
     Source: Zhang et al. 2017, arXiv 1710.09412; Berthelot et al. 2019, arXiv 1905.02249
     (equation 9).
     """
+    share = shares(key, len(partner), alpha=alpha, larger=larger, one_share=one_share)
+    return {name: _blend(name, x, x[partner], share) for name, x in fields.items()}
+
+
+def mixup_with(
+    key: Array,
+    fields: Mapping[str, Array],
+    others: Mapping[str, Array],
+    *,
+    alpha: float = 0.75,
+    larger: bool = True,
+    one_share: bool = False,
+) -> Example:
+    """Mixes rows of one batch with rows of another: labelled with unlabelled ones.
+
+    Row i of B meets row i U // B of U: each other row once where they are as many, and
+    never one of another device.
+
+    Args:
+      key: consumed.
+      fields: as above, floats [B, ...]: what stays the nearer one.
+      others: the same fields [U, ...].
+      alpha: as the next ones, of ``shares``.
+      larger: max(lambda, 1 - lambda), by default.
+      one_share: one lambda for all rows.
+
+    Raises:
+      InputError: as ``mixup``.
+    """
+    rows, many = (_rows(x) for x in (fields, others))
+    count, own = shards.count(fields), shards.row_numbers(rows, like=fields)
+    options = {'alpha': alpha, 'larger': larger, 'one_share': one_share}
+    share = shares(key, rows * count, **options)[own]
+    partner = jnp.arange(rows) * many // rows
+    return {
+        name: _blend(name, x, others[name][partner], share)
+        for name, x in fields.items()
+    }
+
+
+def mixup_among(
+    key: Array,
+    batches: Sequence[Mapping[str, Array]],
+    *,
+    alpha: float = 0.75,
+    larger: bool = True,
+    one_share: bool = False,
+) -> list[Example]:
+    """Mixes every row of several batches with a row of all of them: MixMatch's W.
+
+    The partners are one permutation of all rows. Inside ``jax.shard_map`` the rows of
+    all devices are gathered for it, so that the mixture is the same as on one.
+
+    Args:
+      key: consumed.
+      batches: each with the same fields, as above, floats [any, ...].
+      alpha: as the next ones, of ``shares``.
+      larger: max(lambda, 1 - lambda), by default.
+      one_share: one lambda for all rows.
+
+    Raises:
+      InputError: as ``mixup``.
+
+    Source: Berthelot et al. 2019, arXiv 1905.02249, section 3.3.
+    """
+    pool = _joined([shards.gather(batch) for batch in batches])
+    sizes = [_rows(batch) for batch in batches]
+    firsts = np.cumsum([0] + [n * shards.count(batches[0]) for n in sizes])
+    own = jnp.concatenate(
+        [
+            first + shards.row_numbers(n, like=batch)
+            for first, n, batch in zip(firsts, sizes, batches, strict=False)
+        ]
+    )
+    partner_key, share_key = jax.random.split(key)
+    partner = partners(partner_key, _rows(pool))[own]
+    options = {'alpha': alpha, 'larger': larger, 'one_share': one_share}
+    share = shares(share_key, _rows(pool), **options)[own]
+    mixed = {
+        name: _blend(name, x, pool[name][partner], share)
+        for name, x in _joined(batches).items()
+    }
+    ends = np.cumsum(sizes)
+    return [
+        {name: x[end - n : end] for name, x in mixed.items()}
+        for n, end in zip(sizes, ends, strict=True)
+    ]
+
+
+def shares(
+    key: Array,
+    rows: int,
+    *,
+    alpha: float,
+    larger: bool = False,
+    one_share: bool = False,
+) -> Array:
+    r"""Returns :math:`\lambda \sim \mathrm{Beta}(\alpha, \alpha)`, [rows] float32.
+
+    Args:
+      key: consumed.
+      rows: B.
+      alpha: > 0; the smaller, the less is mixed.
+      larger: takes max(lambda, 1 - lambda), MixMatch's: a row stays nearer to itself.
+      one_share: the same for all rows, as in USB and SSLH; else one each, as in the
+        official code of MixMatch.
+
+    Raises:
+      InputError: if alpha is not above 0.
+    """
     if not alpha > 0:
         raise InputError(f'alpha is {alpha}; give a number above 0.')
-    share = jax.random.beta(key, alpha, alpha, partner.shape)
+    share = jax.random.beta(key, alpha, alpha, (1 if one_share else rows,))
     if larger:
         share = jnp.maximum(share, 1 - share)
-    return {name: _blend(name, x, x[partner], share) for name, x in fields.items()}
+    return jnp.broadcast_to(share, (rows,))
 
 
 def cutmix(
@@ -226,3 +338,19 @@ def _blend(name: str, x: Array, other: Array, share: Array) -> Array:
         )
     share = share.astype(x.dtype).reshape((-1,) + (1,) * (x.ndim - 1))
     return share * x + (1 - share) * other
+
+
+def _rows(fields: Mapping[str, Array]) -> int:
+    return len(next(iter(fields.values())))
+
+
+def _joined(batches: Sequence[Mapping[str, Array]]) -> Example:
+    return {name: jnp.concatenate([x[name] for x in batches]) for name in batches[0]}
+
+
+def _rows(fields: Mapping[str, Array]) -> int:
+    return len(next(iter(fields.values())))
+
+
+def _joined(batches: Sequence[Mapping[str, Array]]) -> Example:
+    return {name: jnp.concatenate([x[name] for x in batches]) for name in batches[0]}

@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import AxisType, PartitionSpec
 
 from ssljax.contracts import InputError
 from ssljax.views import mixing
@@ -58,6 +59,64 @@ def test_mixmatch_stays_nearer_to_itself():
     # Beta(a, a) has the mean 1/2 and the variance 1 / (4 (2 a + 1)).
     assert abs(plain.mean() - 0.5) < 0.06
     assert abs(plain.var() - 1 / 10) < 0.02
+
+
+def test_one_share_for_all_rows():
+    label = {'label': jnp.eye(64)}
+    partner = jnp.roll(jnp.arange(64), 1)
+    own = np.diagonal(mixing.mixup(KEY, label, partner, one_share=True)['label'])
+    assert (own == own[0]).all() and 0 < own[0] < 1
+
+
+def test_two_batches_meet_row_by_row():
+    few = {'image': jnp.zeros((2, 1))}
+    many = {'image': 1 + jnp.arange(6.0)[:, None]}
+    mixed = mixing.mixup_with(KEY, few, many)['image'][:, 0]
+    share = np.asarray(mixing.shares(KEY, 2, alpha=0.75, larger=True))
+    assert (share >= 0.5).all()
+    np.testing.assert_allclose(mixed, (1 - share) * [1, 4], rtol=1e-5)
+    mixed = mixing.mixup_with(KEY, many, {'image': jnp.array([[10.0], [20.0]])})
+    share = np.asarray(mixing.shares(KEY, 6, alpha=0.75, larger=True))
+    expected = share * (1 + np.arange(6)) + (1 - share) * [10, 10, 10, 20, 20, 20]
+    np.testing.assert_allclose(mixed['image'][:, 0], expected, rtol=1e-5)
+
+
+def test_several_batches_mix_among_each_other():
+    """Each row is mixed once and mixes once, and stays the nearer one."""
+    sizes = 3, 5, 5
+    eye = np.split(np.eye(13, dtype=np.float32), np.cumsum(sizes)[:-1])
+    mixed = mixing.mixup_among(KEY, [{'label': jnp.asarray(x)} for x in eye])
+    assert [len(x['label']) for x in mixed] == list(sizes)
+    weights = np.concatenate([x['label'] for x in mixed])
+    np.testing.assert_allclose(weights.sum(1), 1, rtol=1e-5)
+    assert (np.diagonal(weights) >= 0.5).all()
+    others = (weights > 0) & ~np.eye(13, dtype=bool)
+    assert (others.sum(0) <= 1).all() and (others.sum(1) <= 1).all()
+    assert others[:3, 3:].any() and others[3:, :3].any()
+
+
+def test_mixtures_are_the_same_on_eight_devices():
+    noise = np.random.default_rng(0)
+    batches = [
+        {'image': jnp.asarray(noise.normal(size=(rows, 2)), jnp.float32)}
+        for rows in (8, 16)
+    ]
+    mesh = jax.make_mesh((8,), ('data',), axis_types=(AxisType.Auto,))
+    rows = PartitionSpec('data')
+
+    def both(batches):
+        few, many = batches
+        return [
+            *mixing.mixup_among(KEY, batches),
+            mixing.mixup_with(KEY, few, many),
+            mixing.mixup_with(KEY, many, few),
+        ]
+
+    many = jax.jit(jax.shard_map(both, mesh=mesh, in_specs=(rows,), out_specs=rows))
+    for x, y in zip(
+        jax.tree.leaves(many(batches)), jax.tree.leaves(both(batches)), strict=True
+    ):
+        np.testing.assert_allclose(x, y, rtol=1e-5)
 
 
 def check_pasted(before, after):
