@@ -18,7 +18,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from ssljax import shards
-from ssljax import shards
 from ssljax.contracts import Array, Example, InputError
 from ssljax.views import warp
 
