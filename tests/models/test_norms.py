@@ -124,6 +124,21 @@ def test_under_jit_there_is_one_batch():
     jax.tree.map(assert_close, many, learn(network, variables, X))
 
 
+@pytest.mark.parametrize('name', ['group', 'batch'])
+def test_statistics_of_bfloat16_are_float32(name):
+    x = (X + 100).astype(jnp.bfloat16)  # in which steps are of 0.5
+
+    def normed(dtype):
+        make = norms.norm_of(name, statistics='global', dtype=dtype)
+        layer = make(3, rngs=nnx.Rngs(0))
+        return layer(x.astype(dtype)), nnx.state(layer, nnx.BatchStat)
+
+    (half, moved), (full, expected) = normed(jnp.bfloat16), normed(jnp.float32)
+    assert half.dtype == jnp.bfloat16
+    jax.tree.map(assert_close, moved, expected)
+    assert_close(half.astype(jnp.float32), full, 2**-8)
+
+
 BUILDERS = {
     'wide_resnet': functools.partial(models.wide_resnet, 3, depth=10, width=1),
     'small_cnn': functools.partial(models.small_cnn, 3, channels=(4,), norm='batch'),

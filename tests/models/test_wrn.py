@@ -35,6 +35,34 @@ def test_small_network(small):
     np.testing.assert_allclose(logits['logits'], outputs['logits'], rtol=1e-5)
 
 
+def test_remat_keeps_less_and_changes_nothing(small):
+    plain, variables = small
+    again = models.wide_resnet(5, depth=10, width=1, remat=True)
+
+    def loss(params, network, images):
+        now = variables._replace(params=params)
+        outputs, stats = network.apply(now, images, train=True)
+        return jnp.square(outputs['logits']).mean(), stats
+
+    def kept(network):
+        """Numbers that the way forward leaves for the way back."""
+
+        def back(params, images):
+            return jax.vjp(lambda p: loss(p, network, images)[0], params)[1]
+
+        images = jax.ShapeDtypeStruct((64, 8, 8, 3), jnp.float32)
+        left = jax.eval_shape(back, variables.params, images)
+        return sum(x.size for x in jax.tree.leaves(left))
+
+    def learn(network):
+        slope = jax.value_and_grad(loss, has_aux=True)
+        return jax.jit(lambda p: slope(p, network, IMAGES))(variables.params)
+
+    assert kept(again) < 0.5 * kept(plain)
+    for a, b in zip(*map(jax.tree.leaves, map(learn, (again, plain))), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+
+
 def test_refuses_what_does_not_fit(small):
     network, variables = small
     with pytest.raises(InputError, match='depth must be'):
