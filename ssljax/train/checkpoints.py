@@ -381,6 +381,7 @@ def _placed(value: Any, like: Any) -> jax.Array:
         value = np.empty(data.shape, data.dtype)
     array = value if isinstance(value, jax.Array) else jnp.array(value)
     if _is_key(like):
-        array = jax.random.wrap_key_data(array, impl=jax.random.key_impl(like))
+        impl = jax.random.key_impl(jnp.empty((), like.dtype))
+        array = jax.random.wrap_key_data(array, impl=impl)
     sharding = _sharding(like)
     return array if sharding is None else jax.device_put(array, sharding)
