@@ -100,7 +100,6 @@ def consistency(
     ship = choose(ship, found)
     check_choice('target_from', target_from, found)
     check_choice('order', order, ('before', 'after'))
-    move_teacher = follow(teacher)
 
     def init(key, batch, given=None):
         networks = {'student': (network, inputs_of(task, batch['labelled']['weak']))}
@@ -111,8 +110,6 @@ def consistency(
     def objective(params, state, batch, key):
         labelled, unlabelled = batch['labelled'], batch['unlabelled']
         student_key, teacher_key, rule_key = jax.random.split(key, 3)
-        if order == 'before':
-            state = move_teacher(state)
 
         own_target = target_from == 'student' and target_view != student_view
         names = [target_view] * own_target + [student_view]
@@ -173,11 +170,13 @@ def consistency(
         memory = {**state.memory, 'rule': kept}
         return loss, Aux(metrics, {'student': stats}, memory)
 
+    # The teacher moves outside of the objective, which may run several times a step.
+    early, late = (teacher, None) if order == 'before' else (None, teacher)
+    move_early, learn = follow(early), stepper(objective, optimizer, follow(late))
+
     return Method(
         init=init,
-        step=stepper(
-            objective, optimizer, follow(teacher if order == 'after' else None)
-        ),
+        step=lambda state, batch: learn(move_early(state), batch),
         predict=found[ship],
         needs={
             'labelled': Stream(tuple(task.example), ('weak',)),
