@@ -3,6 +3,7 @@
 from ssljax.losses.classification import (
     cross_entropy,
     entropy,
+    jensen_shannon,
     kl_divergence,
     mean_squared_error,
     symmetric_cross_entropy,
@@ -10,6 +11,7 @@ from ssljax.losses.classification import (
 from ssljax.losses.contrastive import nt_xent
 from ssljax.losses.distillation import distillation
 from ssljax.losses.fairness import fairness
+from ssljax.losses.graph import graph_contrastive
 from ssljax.losses.reduce import masked_mean
 
 __all__ = [
@@ -17,6 +19,8 @@ __all__ = [
     'distillation',
     'entropy',
     'fairness',
+    'graph_contrastive',
+    'jensen_shannon',
     'kl_divergence',
     'masked_mean',
     'mean_squared_error',

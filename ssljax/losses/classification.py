@@ -106,6 +106,28 @@ def symmetric_cross_entropy(logits: Array, target: Array) -> Array:
     return 0.5 * cross_entropy(logits, target) + 0.5 * backward
 
 
+def jensen_shannon(a: Array, b: Array) -> Array:
+    r"""Jensen-Shannon divergence of two predictions: 0 where they agree.
+
+    .. math:: \ell = H\big(\tfrac{p + q}2\big) - \tfrac12 H(p) - \tfrac12 H(q)
+
+    Args:
+      a: [..., C] float logits, p their softmax.
+      b: [..., C] float logits, q their softmax; both are taught.
+
+    Returns:
+      float32 [...], in [0, log 2], not reduced.
+
+    Source: Qiao et al. 2018 (Deep Co-Training), arXiv 1803.05984, there for two views.
+    """
+    a, b = _float32('a', a), _float32('b', b)
+    if a.shape != b.shape:
+        raise InputError(f'a has shape {a.shape} and b {b.shape}; give the same.')
+    mean = 0.5 * (jax.nn.softmax(a) + jax.nn.softmax(b))
+    of_mean = -jnp.sum(mean * jnp.log(jnp.where(mean > 0, mean, 1.0)), axis=-1)
+    return of_mean - 0.5 * entropy(a) - 0.5 * entropy(b)
+
+
 def entropy(logits: Array) -> Array:
     r"""Entropy :math:`-\sum_c p_c \log p_c` in nats, float32 [...], of [..., C]."""
     log_probs = jax.nn.log_softmax(_float32('logits', logits))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from ssljax import shards
 from ssljax.contracts import Array, InputError
 from ssljax.losses.classification import cross_entropy
 from ssljax.losses.reduce import masked_mean
@@ -15,7 +16,8 @@ def nt_xent(a: Array, b: Array, *, temperature: float = 0.5) -> Array:
 
     Row i of ``a`` must find row i of ``b`` among all rows of ``b`` and all other rows
     of ``a``, by cosine similarity over ``temperature``; and the other way round. The
-    two directions are summed, as in the SimCLR code.
+    two directions are summed, as in the SimCLR code. Inside ``jax.shard_map`` the rows
+    are those of all devices.
 
     Args:
       a: [B, D] float, embeddings of one view; normalised here.
@@ -33,20 +35,21 @@ def nt_xent(a: Array, b: Array, *, temperature: float = 0.5) -> Array:
     if a.shape != b.shape or a.ndim != 2:
         raise InputError(f'a is {a.shape} and b is {b.shape}; both must be [B, D].')
     a, b = _normalise(a), _normalise(b)
-    rows = a.shape[0]
-    own = jnp.arange(rows)
+    all_a, all_b = shards.gather((a, b))
+    own = shards.row_numbers(a.shape[0], like=a)
+    itself = own[:, None] == jnp.arange(all_a.shape[0])[None]
 
     def similarity(x, y):
         # Accelerators round the factors of a plain product to 8 or 11 bits.
         return jnp.matmul(x, y.T, precision=jax.lax.Precision.HIGHEST)
 
-    def direction(x, y):
-        across = similarity(x, y)  # [B, B]
-        among = jnp.where(jnp.eye(rows, dtype=bool), -1e9, similarity(x, x))
+    def direction(x, all_x, all_y):
+        across = similarity(x, all_y)  # [B, B], or this device's rows of it
+        among = jnp.where(itself, -1e9, similarity(x, all_x))
         logits = jnp.concatenate([across, among], axis=1) / temperature
         return masked_mean(cross_entropy(logits, own))
 
-    return direction(a, b) + direction(b, a)
+    return direction(a, all_a, all_b) + direction(b, all_b, all_a)
 
 
 def _normalise(x: Array) -> Array:

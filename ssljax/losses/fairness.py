@@ -5,6 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
+from ssljax import shards
 from ssljax.contracts import Array
 from ssljax.losses.reduce import masked_mean
 
@@ -37,7 +38,7 @@ def fairness(logits: Array, weight: Array, probs: Array, histogram: Array) -> Ar
     expected = _ratio(*jax.lax.stop_gradient((probs, histogram)))
     found = _ratio(over(answers), over(hard))
     terms = expected * jnp.log(found + 1e-12)
-    return jnp.where(kept.sum() > 0, terms.sum(), 0.0)
+    return jnp.where(shards.total(kept.sum()) > 0, terms.sum(), 0.0)
 
 
 def _ratio(a: Array, b: Array) -> Array:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import jax.numpy as jnp
 
+from ssljax import shards
 from ssljax.contracts import Array, InputError
 
 
@@ -20,7 +21,8 @@ def masked_mean(
 
     What ``n`` is decides the effective weight of a loss, and official codes differ:
     FixMatch divides by the whole unlabelled batch ('all'), UDA's labelled loss by the
-    rows kept ('kept'), UniMatch by the valid pixels ('valid').
+    rows kept ('kept'), UniMatch by the valid pixels ('valid'). Inside ``jax.shard_map``
+    both sums are over the rows of all devices.
 
     Args:
       x: [...] losses, any float type; reduced in float32.
@@ -42,18 +44,20 @@ def masked_mean(
     if valid is not None:
         valid = _fit('valid', valid, x)
         weight = weight * valid
+    # All alike, so that a weight of 1 everywhere is counted on every device.
+    x, weight = shards.spread((x, weight), like=(x, weight))
     # 0 * inf is NaN, in value and in gradient. Finite losses stay in the product, so
     # that weights can be learned from 0 (Ren et al. 2018).
     hidden = (weight == 0) & ~jnp.isfinite(x)
-    total = jnp.sum(jnp.where(hidden, 0.0, x) * weight)
+    total = shards.total(jnp.sum(jnp.where(hidden, 0.0, x) * weight))
     if over == 'all':
-        return total / max(x.size, 1)
+        return total / max(x.size * shards.count(x), 1)
     if over == 'kept':
-        divisor = jnp.sum(weight)
+        divisor = shards.total(jnp.sum(weight))
     elif over == 'valid':
         if valid is None:
             raise InputError("over is 'valid' but no valid was given; pass valid=.")
-        divisor = jnp.sum(valid)
+        divisor = shards.total(jnp.sum(shards.spread(valid, like=x)))
     elif isinstance(over, str):
         raise InputError(f"over is {over!r}; give 'all', 'kept', 'valid' or a number.")
     else:

@@ -10,7 +10,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from ssljax import losses
+from ssljax import losses, shards
 from ssljax.contracts import (
     Array,
     InputError,
@@ -23,7 +23,8 @@ from ssljax.contracts import (
     Variables,
     inputs_of,
 )
-from ssljax.methods.learner import Optimizer, apply_gradients, start
+from ssljax.methods.joint import join, split
+from ssljax.methods.learner import Optimizer, apply_gradients, gradients, start
 from ssljax.methods.parts import (
     answers,
     choose,
@@ -100,10 +101,11 @@ def adversarial(
     def step(state: State, batch):
         key = jax.random.fold_in(state.key, state.step)
         student_key, critic_key = jax.random.split(key)
-        labelled, unlabelled = batch['labelled']['weak'], batch['unlabelled']['weak']
         ramp = value(weight, state.step)
 
-        def student_loss(params):
+        def student_loss(params, batch):
+            labelled = batch['labelled']['weak']
+            unlabelled = batch['unlabelled']['weak']
             views = [inputs_of(task, labelled), inputs_of(task, unlabelled)]
             (on_labels, answer), stats = forward(
                 network,
@@ -122,27 +124,25 @@ def adversarial(
             loss = sum(terms.values()) + ramp * fooled
             return loss, ({**terms, 'adversarial': fooled}, probs, stats)
 
-        def critic_loss(params, probs):
-            real = jax.nn.one_hot(labelled['label'], num_classes)
-            seen, stats = judge(
-                params,
-                state.stats['critic'],
-                jnp.concatenate([real, probs]),
-                critic_key,
-            )
-            truth = _binary(seen[: len(real)], 1.0)
-            fake = _binary(seen[len(real) :], 0.0)
-            return losses.masked_mean(truth) + losses.masked_mean(fake), stats
+        def critic_loss(params, labels, probs):
+            both = [jax.nn.one_hot(labels, num_classes), probs]
+            seen, stats = judge(params, state.stats['critic'], join(both), critic_key)
+            real, fake = split(seen, like=both)
+            loss = losses.masked_mean(_binary(real, 1.0))
+            return loss + losses.masked_mean(_binary(fake, 0.0)), stats
 
-        (loss, (terms, probs, s_stats)), grads = jax.value_and_grad(
-            student_loss, has_aux=True
-        )(state.params['student'])
+        (loss, (terms, probs, s_stats)), grads = gradients(student_loss)(
+            state.params['student'], batch
+        )
         new = apply_gradients(optimizer, {'student': grads}, state)
-        (critic_value, c_stats), grads = jax.value_and_grad(critic_loss, has_aux=True)(
-            state.params['critic'], jax.lax.stop_gradient(probs)
+        (critic_value, c_stats), grads = gradients(critic_loss)(
+            state.params['critic'],
+            batch['labelled']['weak']['label'],
+            jax.lax.stop_gradient(probs),
         )
         new = apply_gradients(optimizer, {'critic': grads}, new)
-        new = average(new._replace(stats={'student': s_stats, 'critic': c_stats}))
+        stats = shards.mean({'student': s_stats, 'critic': c_stats})
+        new = average(new._replace(stats=stats))
         metrics = {
             'loss': loss,
             **loss_metrics(terms, {'critic': critic_value}),

@@ -7,9 +7,11 @@ import zlib
 import jax
 import jax.numpy as jnp
 
+from ssljax import shards
 from ssljax.contracts import Method, View
 from ssljax.views import compose, ctaugment, identity, plain, prepare, step_key
 from ssljax.views.ctaugment import CTAugment
+from ssljax.views.prepare import row_keys
 
 
 def ctaugmented(
@@ -68,7 +70,7 @@ def ctaugmented(
         error, choice = probed(state, views['labelled'], own)
         new, metrics = method.step(state, views)
         moved = chosen.update(bins, choice, error)
-        metrics = {**metrics, 'probe_error': jnp.mean(error)}
+        metrics = {**metrics, 'probe_error': shards.mean(jnp.mean(error))}
         return new._replace(memory={**new.memory, 'ctaugment': moved}), metrics
 
     def probed(state, labelled, key):
@@ -76,8 +78,9 @@ def ctaugmented(
             first, second = jax.random.split(key)
             return chosen.probe(second, weak(first, {'image': image}))
 
-        rows = len(labelled['image'])
-        example, choice = jax.vmap(one)(jax.random.split(key, rows), labelled['image'])
+        images = labelled['image']
+        keys = row_keys(key, shards.row_numbers(len(images), like=images))
+        example, choice = shards.by_rows(jax.vmap(one), keys, images)
         example = plain(after)({'image': example['image']})
         probs = jax.nn.softmax(method.predict(state, example['image'])['logits'])
         truth = jax.nn.one_hot(labelled['label'], probs.shape[-1])

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ssljax import shards
 from ssljax.contracts import Array, InputError, Method, PyTree, State
 
 OWN = ('params', 'stats', 'opt', 'memory')
@@ -36,7 +37,8 @@ def federated(
     noise apart.
 
     A batch holds one part for each client, all of the same size, one after the other:
-    ``image [clients * B, ...]``.
+    ``image [clients * B, ...]``. Inside ``jax.shard_map`` it is dealt out anew, so that
+    each device has a part of every client's.
 
     Args:
       method: what each client runs on its own part.
@@ -62,12 +64,13 @@ def federated(
 
     def apart(batch: PyTree) -> PyTree:
         def leaf(x):
-            if x.shape[0] % clients:
+            rows = shards.gather(x)
+            if rows.shape[0] % (clients * shards.count(x)):
                 raise InputError(
-                    f'The batch has {x.shape[0]} rows in a stream; they must divide '
-                    f'among {clients} clients.'
+                    f'The batch has {rows.shape[0]} rows in a stream; they must divide '
+                    f'among {clients} clients on {shards.count(x)} devices.'
                 )
-            return x.reshape(clients, -1, *x.shape[1:])
+            return _own(rows.reshape(clients, -1, *rows.shape[1:]), 1, like=x)
 
         return jax.tree.map(leaf, batch)
 
@@ -143,7 +146,19 @@ def _mean(x: Array, share: Array) -> Array:
 
 def _metric(x: Array) -> Array:
     """[K] scalars to their mean, [K, B, ...] rows to the rows of the batch."""
-    return x.mean() if x.ndim == 1 else x.reshape(-1, *x.shape[2:])
+    if x.ndim == 1:
+        return x.mean()
+    rows = jnp.swapaxes(shards.gather(jnp.swapaxes(x, 0, 1)), 0, 1)
+    return _own(rows.reshape(-1, *rows.shape[2:]), 0, like=x)
+
+
+def _own(x: Array, axis: int, like: Array) -> Array:
+    """This device's part of an axis, if ``like`` is spread over several."""
+    devices = shards.count(like)
+    if devices == 1:
+        return x
+    own = shards.row_numbers(x.shape[axis] // devices, like)
+    return jnp.take(x, own, axis)
 
 
 def _is_float(x: Array) -> bool:

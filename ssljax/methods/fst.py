@@ -170,8 +170,8 @@ def wide(
       optimizer: as in ``learner``.
       after: ignored; the teacher moves before and after the real step.
       teacher: as in ``deep``.
-      ahead: virtual steps, >= 1, each on its own part of the 'future_' streams, which
-        hold that many batches one after the other.
+      ahead: virtual steps, >= 1, each on its own part of the 'future_' streams: the
+        first on rows 0, ahead, 2 ahead, ...
     """
     del after
     move, average = gradient_step(objective, optimizer), follow(teacher)
@@ -185,7 +185,7 @@ def wide(
         }
         ends = []
         for i in range(ahead):
-            other = jax.tree.map(lambda x, i=i: x[i], future)
+            other = jax.tree.map(lambda x, i=i: x[:, i], future)
             moved, _ = move(state, other, jax.random.fold_in(key, i))
             ends.append(moved.params)
         # In float32, as the teacher is.
@@ -200,7 +200,10 @@ def wide(
 
 
 def _in_parts(stream: PyTree, parts: int) -> PyTree:
-    """Splits the rows of a stream: [parts * rows, ...] to [parts, rows, ...]."""
+    """Splits the rows of a stream: [rows * parts, ...] to [rows, parts, ...].
+
+    Neighbours go to different parts, so that each device has rows of all of them.
+    """
 
     def leaf(x):
         if x.shape[0] % parts:
@@ -208,7 +211,7 @@ def _in_parts(stream: PyTree, parts: int) -> PyTree:
                 f"A 'future_' stream has {x.shape[0]} rows, which {parts} batches "
                 'cannot share; choose batch_size and ratio so that they can.'
             )
-        return x.reshape(parts, x.shape[0] // parts, *x.shape[1:])
+        return x.reshape(x.shape[0] // parts, parts, *x.shape[1:])
 
     return jax.tree.map(leaf, stream)
 

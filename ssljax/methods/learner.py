@@ -14,12 +14,13 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from ssljax import shards
 from ssljax.contracts import Array, InputError, Method, PyTree, State, Variables
+from ssljax.methods.accumulate import Accumulated, in_parts, parts_of, plain
 from ssljax.views import step_key
 
-Optimizer: TypeAlias = (
-    optax.GradientTransformation | Mapping[str, optax.GradientTransformation]
-)
+One: TypeAlias = optax.GradientTransformation | Accumulated
+Optimizer: TypeAlias = One | Mapping[str, One]
 """One transformation for every trained network, or one a network, by its name."""
 
 
@@ -31,7 +32,7 @@ class Aux(NamedTuple):
     memory: dict[str, PyTree] = {}  # new entries of State.memory
 
 
-def optimizer_for(optimizer: Optimizer, name: str) -> optax.GradientTransformation:
+def optimizer_for(optimizer: Optimizer, name: str) -> One:
     """Returns the transformation that moves network ``name``.
 
     Raises:
@@ -54,7 +55,15 @@ def apply_gradients(
 
     An idle network's optimizer is not called at all: Adam moves parameters also under
     zero gradients.
+
+    Raises:
+      InputError: if the optimizer is ``accumulated``: these gradients are of all rows.
     """
+    if parts_of(optimizer) > 1:
+        raise InputError(
+            'This method takes the gradients of a whole batch and can not accumulate '
+            'them; give it an optimizer that is not accumulated.'
+        )
     params, opt = dict(state.params), dict(state.opt)
     for name, grad in grads.items():
         updates, opt[name] = optimizer_for(optimizer, name).update(
@@ -64,25 +73,61 @@ def apply_gradients(
     return state._replace(params=params, opt=opt)
 
 
+def gradients(objective: Callable, parts: int = 1) -> Callable:
+    """Returns ``(params, *args) -> ((loss [], aux), grads)``, for all rows there are.
+
+    Inside ``jax.shard_map`` each device goes back through its own rows, and what it
+    finds is added up once, at the end.
+
+    Args:
+      objective: ``(params, *args) -> (loss [], aux)``; the rows are among ``args``. A
+        loss that is a mean over the device's rows alone counts as a part of the mean.
+      parts: that a batch is cut into; above 1, ``args`` are (state, batch, key) and
+        ``aux`` is an Aux (see ``accumulate.in_parts``).
+    """
+
+    def whole(params, *args):
+        loss, aux = objective(params, *args)
+        return shards.mean(loss), aux
+
+    grad = in_parts(jax.value_and_grad(whole, has_aux=True), parts)
+
+    def run(params: PyTree, *args: PyTree) -> tuple[tuple[Array, Any], PyTree]:
+        found, grads = grad(shards.spread(params, like=args), *args)
+        return found, shards.total(grads)
+
+    return run
+
+
 def gradient_step(objective: Callable, optimizer: Optimizer) -> Callable:
     """Returns ``(state, batch, key) -> (state, metrics)``: moves all but ``step``.
+
+    Statistics and scalar metrics that differ between the devices of a
+    ``jax.shard_map`` are averaged; memory is the objective's own affair.
 
     Args:
       objective: ``(params, state, batch, key) -> (loss [], Aux)``. ``params`` is what
         gradients are taken of, all of ``state.params``.
       optimizer: one transformation, or one by network name.
     """
-    grad = jax.value_and_grad(objective, has_aux=True)
+    grad = gradients(objective, parts_of(optimizer))
+    mover = plain(optimizer)
 
     def move(state: State, batch: Any, key: Array) -> tuple[State, dict[str, Array]]:
         (loss, aux), grads = grad(state.params, state, batch, key)
-        new = apply_gradients(optimizer, grads, state)
+        new = apply_gradients(mover, grads, state)
         new = new._replace(
-            stats={**state.stats, **aux.stats}, memory={**state.memory, **aux.memory}
+            stats={**state.stats, **shards.mean(aux.stats)},
+            memory={**state.memory, **aux.memory},
         )
-        return new, {'loss': loss, **aux.metrics}
+        return new, {'loss': loss, **jax.tree.map(_of_all, aux.metrics)}
 
     return move
+
+
+def _of_all(metric: Any) -> Any:
+    """A scalar for all devices; rows stay where they are."""
+    return metric if jnp.ndim(metric) else shards.mean(metric)
 
 
 def learner(

@@ -8,7 +8,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from ssljax import losses, tasks
+from ssljax import losses, shards, tasks
 from ssljax.contracts import (
     Array,
     InputError,
@@ -22,6 +22,7 @@ from ssljax.contracts import (
     Teacher,
     Variables,
 )
+from ssljax.methods.joint import join, split
 from ssljax.targets import from_prediction
 
 
@@ -69,15 +70,8 @@ def forward(
       Outputs a view, and the new statistics.
     """
     if joint and len(views) > 1:
-        rows = [jax.tree.leaves(view)[0].shape[0] for view in views]
-        stacked = jax.tree.map(lambda *parts: jnp.concatenate(parts), *views)
-        outputs, stats = network.apply(variables, stacked, train=train, key=key)
-        ends = [sum(rows[: i + 1]) for i in range(len(rows))]
-        parts = [
-            jax.tree.map(lambda x, a=end - n, b=end: x[a:b], outputs)
-            for n, end in zip(rows, ends, strict=True)
-        ]
-        return parts, stats
+        outputs, stats = network.apply(variables, join(views), train=train, key=key)
+        return split(outputs, like=views), stats
     answers: list[Outputs] = []
     stats = variables.stats
     for i, view in enumerate(views):
@@ -126,7 +120,7 @@ def utilisation(targets: Targets) -> Array:
     """Share of sites that teach at all, float32 [] in [0, 1]."""
     leaves = [jnp.asarray(w) for w in jax.tree.leaves(targets.weight)]
     kept = jnp.stack([jnp.sum(w > 0) for w in leaves])
-    return jnp.sum(kept) / sum(w.size for w in leaves)
+    return shards.mean(jnp.sum(kept) / sum(w.size for w in leaves))
 
 
 def loss_metrics(*groups: Mapping[str, Array]) -> dict[str, Array]:

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import jax.numpy as jnp
 
+from ssljax import shards
 from ssljax.contracts import Array, InputError, TargetRule, Targets
 from ssljax.targets.rules import (
     chain,
@@ -59,6 +60,7 @@ def self_adaptive(momentum: float = 0.999) -> TargetRule:
             probs=targets.value.reshape(-1, classes).mean(0),
             histogram=counts / guess.size,
         )
+        seen = shards.mean(seen)
         state = SelfAdaptive(
             *(
                 momentum * a + (1 - momentum) * b
@@ -115,9 +117,10 @@ def gaussian(
         require_distribution('gaussian', targets)
         measured, align = inner.update(targets, state.align, evidence)
         best = measured.value.max(-1)
+        sites, found = best.size * shards.count(best), shards.mean(best.mean())
         # Unbiased; of a single site it is 0, not NaN.
-        spread = jnp.sum((best - best.mean()) ** 2) / max(best.size - 1, 1)
-        mean = momentum * state.mean + (1 - momentum) * best.mean()
+        spread = shards.total(jnp.sum((best - found) ** 2)) / max(sites - 1, 1)
+        mean = momentum * state.mean + (1 - momentum) * found
         variance = momentum * state.variance + (1 - momentum) * spread
         below = jnp.minimum(best - mean, 0.0) ** 2
         share = jnp.exp(-below / (2 * jnp.maximum(variance, 1e-12) / sigmas**2))
@@ -143,7 +146,8 @@ def relative(share: float = 0.9) -> TargetRule:
         require_distribution('relative', targets)
         if evidence.probs_labelled is None:
             raise InputError('relative needs evidence.probs_labelled; give them.')
-        cutoff = share * jnp.mean(jnp.max(evidence.probs_labelled, axis=-1))
+        sure = jnp.mean(jnp.max(evidence.probs_labelled, axis=-1))
+        cutoff = share * shards.mean(sure)
         kept = jnp.max(targets.value, axis=-1) >= cutoff
         return targets._replace(weight=times(targets.weight, kept)), state
 

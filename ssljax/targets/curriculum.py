@@ -8,6 +8,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
+from ssljax import shards
 from ssljax.contracts import Array, InputError, TargetRule
 from ssljax.targets.rules import (
     require_distribution,
@@ -71,10 +72,11 @@ def curriculum(
         beta = status(table, classes, warmup)
         kept = best >= tau * mapping(beta)[guess]
 
-        index = evidence.index
-        known = (best >= tau) & (index >= 0)
-        place = jnp.where(known, index, size)  # dropped; -1 would write the last row
-        last = jnp.full(size, -1).at[place].max(jnp.arange(len(index)), mode='drop')
+        known = (best >= tau) & (evidence.index >= 0)
+        place = jnp.where(known, evidence.index, size)  # dropped; -1 is the last row
+        # The table has to hear of the rows on other devices, too: in one message.
+        place, guess = shards.gather(jnp.stack([place, guess], axis=1)).T
+        last = jnp.full(size, -1).at[place].max(jnp.arange(len(place)), mode='drop')
         new = jnp.where(last >= 0, guess[last].astype(table.dtype), table)
         new = jnp.where(table == OUTSIDE, OUTSIDE, new)
         return targets._replace(weight=times(targets.weight, kept)), new

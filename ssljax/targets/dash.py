@@ -7,6 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from ssljax import shards
 from ssljax.contracts import Array, InputError, TargetRule
 from ssljax.targets.rules import require_distribution, times
 
@@ -74,7 +75,7 @@ def dash(
         right = jnp.take_along_axis(evidence.probs_labelled, truth, axis=-1)
         now = (step >= warmup - measure) & (step < warmup)
         state = Dash(
-            state.total + jnp.where(now, jnp.mean(-_log(right)), 0.0),
+            state.total + jnp.where(now, shards.mean(jnp.mean(-_log(right))), 0.0),
             state.batches + now,
         )
         rounds = jnp.maximum(step - warmup, 0) // every

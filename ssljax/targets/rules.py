@@ -11,6 +11,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from ssljax import shards
 from ssljax.contracts import (
     Array,
     InputError,
@@ -107,7 +108,7 @@ def confident_share(tau: float) -> TargetRule:
     def rule(targets, evidence):
         del evidence
         require_distribution('confident_share', targets)
-        share = jnp.mean(jnp.max(targets.value, axis=-1) >= tau)
+        share = shards.mean(jnp.mean(jnp.max(targets.value, axis=-1) >= tau))
         return targets._replace(weight=times(targets.weight, share))
 
     return _stateless(rule)

@@ -23,6 +23,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from ssljax import shards
 from ssljax.contracts import Array, InputError
 from ssljax.views import levels, operations, policies
 from ssljax.views.operations import MOVES, TONES, blend
@@ -181,8 +182,9 @@ def ctaugment(
         """The bins after a batch; its rows weigh alike, whatever their order."""
         at = (choice.op.reshape(-1), choice.bin.reshape(-1))
         near = jnp.repeat(1 - error.astype(jnp.float32), choice.op.shape[-1])
-        count = jnp.zeros_like(bins).at[at].add(1.0)
-        mean = jnp.zeros_like(bins).at[at].add(near) / jnp.maximum(count, 1.0)
+        zeros = shards.spread(jnp.zeros_like(bins), like=near)
+        count = shards.total(zeros.at[at].add(1.0))
+        mean = shards.total(zeros.at[at].add(near)) / jnp.maximum(count, 1.0)
         kept = decay**count
         return kept * bins + (1 - kept) * mean
 

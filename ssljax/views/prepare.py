@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 import jax
 import jax.numpy as jnp
 
+from ssljax import shards
 from ssljax.contracts import Array, Example, InputError, Stream, View
 from ssljax.views import sound, warp
 from ssljax.views.images import as_float
@@ -80,7 +81,8 @@ def prepare(needs: Mapping[str, Stream], views: Mapping[str, View]) -> Callable:
 
     A digit after a view's name draws it again: 'weak' and 'weak2' are two independent
     draws of ``views['weak']``. Each row has its own key; the same key, stream and view
-    give the same view, whatever else is in the batch.
+    give the same view, whatever else is in the batch and on however many devices it
+    lies. In a mesh (``jax.set_mesh``) each device draws the views of its own rows.
 
     A view of an image in bytes ends as float32 in [0, 1], whatever its last operation
     left: networks see floats only.
@@ -116,10 +118,11 @@ def prepare(needs: Mapping[str, Stream], views: Mapping[str, View]) -> Callable:
                 example = {**_gathered(stream, example['index'], raw), **example}
             fields = {k: v for k, v in example.items() if k != 'index'}
             rows = example['index'].shape[0]
+            own = shards.row_numbers(rows, like=example['index'])
             batch[name] = dict(example)
             for view in stream.views:
                 tag = zlib.crc32(f'{name}/{view}'.encode())
-                keys = jax.random.split(jax.random.fold_in(key, tag), rows)
+                keys = row_keys(jax.random.fold_in(key, tag), own)
                 batch[name][view] = _seen(views[_kind(view)], keys, fields)
         return batch
 
@@ -138,13 +141,24 @@ def plain(view: View = identity) -> Callable[[Example], Example]:
 
     def see(batch):
         rows = jax.tree.leaves(batch)[0].shape[0]
-        return _seen(view, jax.random.split(jax.random.key(0), rows), batch)
+        own = shards.row_numbers(rows, like=batch)
+        return _seen(view, row_keys(jax.random.key(0), own), batch)
 
     return see
 
 
+def row_keys(key: Array, numbers: Array) -> Array:
+    """Returns a key for each row, [rows], as ``jax.random.split`` numbers them.
+
+    Args:
+      key: consumed, [].
+      numbers: [rows] int32, of the rows in the whole batch, ``shards.row_numbers``.
+    """
+    return jax.vmap(jax.random.fold_in, in_axes=(None, 0))(key, numbers)
+
+
 def _seen(view: View, keys: Array, batch: Example) -> Example:
-    seen = jax.vmap(view)(keys, batch)
+    seen = shards.by_rows(jax.vmap(view), keys, batch)
     if 'image' in seen:
         seen = {**seen, 'image': as_float(seen['image'])}
     return seen

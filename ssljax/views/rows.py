@@ -16,7 +16,9 @@ def row_by_row(view: View) -> View:
     returned view is a loop over the rows, in which a branch is a branch: RandAugment
     is more than ten times as fast so (experiments/benchmarks/views.py). On
     accelerators, where a loop over rows is what costs, it is plain ``vmap``. The values
-    are the same. A batch sharded over several processors is gathered for the loop.
+    are the same. A loop over rows that lie on several processors would gather them:
+    ``prepare`` has each of them loop over its own, if it is told of the mesh
+    (``jax.set_mesh``); other callers can, by ``shards.by_rows``.
 
     Args:
       view: for one example.

@@ -10,12 +10,15 @@ import numpy as np
 import optax
 import pytest
 
-from ssljax import views
+from ssljax import shards, views
 from ssljax.contracts import Network, TargetRule, Task, Variables
 
 
 def _mlp(classes=3, hidden=6, *, statistics=False, noise=0.0, dtype=jnp.float32):
-    """Two layers with tanh; optionally running means of the hidden layer, and noise."""
+    """Two layers with tanh; optionally running means of the hidden layer, and noise.
+
+    Both are of the whole batch, on however many devices it lies.
+    """
 
     def init(key, inputs):
         size = math.prod(inputs.shape[1:])
@@ -33,13 +36,17 @@ def _mlp(classes=3, hidden=6, *, statistics=False, noise=0.0, dtype=jnp.float32)
         x = inputs.reshape(inputs.shape[0], -1).astype(p['W1'].dtype)
         h = x @ p['W1'] + p['b1'][None]
         if statistics:
-            mean = h.mean(0).astype(jnp.float32) if train else stats['mean']
+            mean = stats['mean']
             if train:
+                mean = shards.mean(h.mean(0).astype(jnp.float32))
                 stats = {'mean': 0.9 * stats['mean'] + 0.1 * mean}
             h = h - mean[None].astype(h.dtype)
         h = jnp.tanh(h)
         if key is not None:
-            h = h + noise * jax.random.normal(key, h.shape, h.dtype)
+            numbers = shards.row_numbers(len(h), like=h)
+            keys = jax.vmap(jax.random.fold_in, (None, 0))(key, numbers)
+            drawn = jax.vmap(lambda own: jax.random.normal(own, (hidden,), h.dtype))
+            h = h + noise * drawn(keys)
         return {'logits': h @ p['W2'] + p['b2'][None], 'features': h}, stats
 
     return Network(init, apply)

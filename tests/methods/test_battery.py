@@ -271,6 +271,26 @@ def test_eight_devices_are_one(case):
     assert_close((many, metrics), case.run(one))
 
 
+def test_eight_devices_by_shard_map_are_one(case):
+    """Each device runs the step on its own rows, and says by itself what it sends."""
+    one = case.init(jax.random.key(3), case.raw())
+    _, metrics = jax.eval_shape(case.method.step, one, case.raw())
+    all_alike, by_row = PartitionSpec(), PartitionSpec('data')
+    step = jax.shard_map(
+        case.method.step,
+        mesh=jax.make_mesh((8,), ('data',), axis_types=(AxisType.Auto,)),
+        in_specs=(all_alike, by_row),
+        out_specs=(
+            all_alike,
+            jax.tree.map(lambda x: by_row if x.ndim else all_alike, metrics),
+        ),
+    )
+    step, many = case.tiny.jit(step), one
+    for i in range(3):
+        many, metrics = step(many, case.raw(i))
+    assert_close((many, metrics), case.run(one))
+
+
 def test_only_the_taught_views_carry_gradient(case):
     # Without batch statistics: through those, rows do touch each other.
     method = case.build(case.student())

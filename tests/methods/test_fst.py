@@ -50,8 +50,13 @@ def batches(tiny):
 
 
 def with_future(batch, *others):
-    """A batch for a wide look, the other ones one after the other."""
-    future = jax.tree.map(lambda *x: jnp.concatenate(x), *others)
+    """A batch for a wide look, the other ones in turns, a row of each."""
+
+    def in_turns(*rows):
+        stacked = jnp.stack(rows, axis=1)
+        return stacked.reshape(-1, *stacked.shape[2:])
+
+    future = jax.tree.map(in_turns, *others)
     return batch | {f'future_{name}': stream for name, stream in future.items()}
 
 
