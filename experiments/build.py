@@ -19,6 +19,8 @@ from ssljax.data import checks, named
 from ssljax.methods import catalogue
 from ssljax.programs import Run
 from ssljax.programs.job import Job, feed_for
+from ssljax.train import sharding
+from ssljax.train.sharding import Layout
 
 CONFIGS = Path(__file__).parent / 'configs'
 NETWORKS = ('small_cnn', 'wide_resnet', 'mlp', 'series_cnn', 'text_cnn')
@@ -81,6 +83,20 @@ def job(config: Any, folder: Path | None = None) -> Job:
 
     see = views.plain(seen.get('plain', views.identity))
     return Job(config, dataset, task, method, seen, see, feeding, host_views)
+
+
+def layout(config: Any) -> Layout:
+    """Returns how arrays lie on the devices, by ``config.mesh`` and its partition."""
+    mesh = dict(config.get('mesh', {}))
+    asked, devices = mesh.pop('devices', 0), jax.devices()
+    if not 0 <= asked <= len(devices) or (asked and jax.process_count() > 1):
+        raise InputError(
+            f'mesh.devices is {asked}; give at most the {len(devices)} there are, or 0 '
+            'for all, which several processes always use.'
+        )
+    mesh['rules'] = mesh.get('rules') or sharding.FSDP
+    partition = config.get('partition', 'auto')
+    return sharding.layout(devices[: asked or None], partition=partition, **mesh)
 
 
 def split_file(config: Any) -> Path | None:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import warnings
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from absl import app, flags, logging
 
@@ -100,6 +103,95 @@ def read(values: flags.FlagValues, argv: list[str]) -> list[str]:
         if 'Traceback' in text:
             raise  # likewise
         raise InputError(text) from error
+
+
+def join(
+    coordinator: str | None,
+    processes: int | None,
+    process: int | None,
+    heartbeat: int = 100,
+) -> None:
+    """Makes this process one of several, before jax looks for devices.
+
+    Args:
+      coordinator: 'auto' where the cluster tells the rest, else host:port of the first;
+        None for a process alone.
+      processes: how many, with host:port.
+      process: which of them this is.
+      heartbeat: seconds after which one that died ends the others.
+
+    Raises:
+      InputError: if they do not go together, or nobody answers.
+    """
+    numbers = (processes, process)
+    if coordinator is None or coordinator == 'auto':
+        if numbers != (None, None):
+            raise InputError(
+                '--processes and --process go with --coordinator=host:port; leave them '
+                'out, or name the host and port of the first process.'
+            )
+        if coordinator is None:
+            return
+    elif None in numbers:
+        raise InputError(
+            f'--coordinator={coordinator} needs --processes, how many there are, and '
+            '--process, which of them this is.'
+        )
+    elif not 0 <= process < processes:  # type: ignore[operator]
+        raise InputError(
+            f'--process is {process}; give a number from 0 to {processes} - 1.'  # type: ignore
+        )
+    import jax
+
+    try:
+        jax.distributed.initialize(
+            None if coordinator == 'auto' else coordinator,
+            processes,
+            process,
+            heartbeat_timeout_seconds=heartbeat,
+        )
+    except (RuntimeError, ValueError) as error:
+        raise InputError(
+            f'--coordinator={coordinator}: {str(error).splitlines()[0]}'
+        ) from error
+    _joined.append(coordinator)
+
+
+_joined: list[str] = []
+
+
+def first() -> bool:
+    """Whether this process is the one that prints and writes."""
+    return not _joined or _processes().first()
+
+
+def decided(fn: Callable[[], Any]) -> Any:
+    """Calls ``fn`` in the first process and returns, or raises, its result in all."""
+    return _processes().decided(fn) if _joined else fn()
+
+
+def _processes():
+    from ssljax.train import processes  # imports orbax's part of jax, needed by few
+
+    return processes
+
+
+def keep_compiled() -> None:
+    """Keeps compiled programs for the next start, in the user's cache.
+
+    ``JAX_COMPILATION_CACHE_DIR`` moves it; empty, it turns it off.
+    """
+    if 'JAX_COMPILATION_CACHE_DIR' in os.environ:
+        return
+    import jax
+
+    from experiments import machine
+
+    home = os.environ.get('XDG_CACHE_HOME') or Path.home() / '.cache'
+    # A program that was compiled for one processor may not run on another.
+    kind = re.sub(r'\W+', '-', f'{machine.processor()} jaxlib {jax.lib.__version__}')
+    jax.config.update('jax_compilation_cache_dir', str(Path(home) / 'ssljax' / kind))
+    jax.config.update('jax_persistent_cache_min_compile_time_secs', 0.5)
 
 
 def _say(error: object, status: int) -> int:

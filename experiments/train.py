@@ -6,12 +6,15 @@ alone beside it. Otherwise::
     python -m experiments.train --config=experiments/configs/digits/mean_teacher.py \
         --workdir=runs/mt --seed=1 --config.steps=3000
 
-The same command in the same workdir goes on where it stopped.
+The same command in the same workdir goes on where it stopped, also on another number of
+devices. All visible devices share each batch; on several hosts, the same command is
+started on each, with ``--coordinator`` (see README, "Many devices").
 """
 
 from __future__ import annotations
 
 import importlib
+from contextlib import nullcontext
 from pathlib import Path
 
 from absl import flags
@@ -38,10 +41,23 @@ _SEED = flags.DEFINE_integer('seed', None, 'Shorthand of --config.seed.')
 _OVERWRITE = flags.DEFINE_bool(
     'overwrite', False, 'Deletes a workdir that holds another configuration.'
 )
+_COORDINATOR = flags.DEFINE_string(
+    'coordinator',
+    None,
+    "Of several processes: 'auto' where the cluster tells (TPU pods, Slurm, Kubernetes,"
+    ' Open MPI), else host:port of the first one.',
+)
+_PROCESSES = flags.DEFINE_integer('processes', None, 'How many, with host:port.')
+_PROCESS = flags.DEFINE_integer('process', None, 'Which of them this is, from 0.')
+_HEARTBEAT = flags.DEFINE_integer(
+    'heartbeat', 100, 'Seconds after which a process that died ends the others.'
+)
 
 
 def main() -> None:
     """Runs what the flags say."""
+    launch.join(_COORDINATOR.value, _PROCESSES.value, _PROCESS.value, _HEARTBEAT.value)
+    launch.keep_compiled()
     config = configure(_CONFIG.value)
     folder = Path(_WORKDIR.value or default_folder(config))
     summary = train(config, folder, overwrite=_OVERWRITE.value)
@@ -50,6 +66,8 @@ def main() -> None:
         return
     alone = swap(config, 'supervised')
     beside = train(alone, folder / 'supervised', overwrite=_OVERWRITE.value)
+    if not launch.first():
+        return
     print(
         f'\nTest accuracy with {summary["labels"]} labels: '
         f'{100 * summary["test_accuracy"]:.1f} % {summary["method"]} with unlabelled '
@@ -110,9 +128,9 @@ def train(config: ConfigDict, folder: Path, *, overwrite: bool = False) -> dict:
     A finished folder returns the summary that it holds.
     """
     row = catalogue.find(config.method)
-    workdir.claim(folder, config, overwrite=overwrite)
+    launch.decided(lambda: workdir.claim(folder, config, overwrite=overwrite))
     done = folder / 'summary.json'
-    if done.exists():
+    if launch.decided(done.exists):
         summary = workdir.read_json(done)
         show(folder, summary, 'finished before')
         return summary
@@ -121,9 +139,11 @@ def train(config: ConfigDict, folder: Path, *, overwrite: bool = False) -> dict:
     from experiments import build
     from ssljax.programs import Run
 
-    with workdir.stopwatch(folder) as seconds:
-        job = build.job(config, folder)
-        workdir.pin(folder, build.identity(job))
+    watch = workdir.stopwatch(folder) if launch.first() else nullcontext(lambda: 0.0)
+    with watch as seconds:
+        layout = build.layout(config)
+        job = build.job(config, folder)._replace(layout=layout)
+        launch.decided(lambda: workdir.pin(folder, build.identity(job)))
         run = Run(
             folder,
             seed=config.seed,
@@ -131,6 +151,8 @@ def train(config: ConfigDict, folder: Path, *, overwrite: bool = False) -> dict:
             eval_every=config.eval_every,
             checkpoint_every=config.checkpoint_every,
             tensorboard=config.tensorboard,
+            layout=layout,
+            dispatch=config.dispatch,
         )
         results = catalogue.resolve(row.program)(run, job)
         summary = {
@@ -139,7 +161,7 @@ def train(config: ConfigDict, folder: Path, *, overwrite: bool = False) -> dict:
             **results,
             'wall_seconds': seconds(),
         }
-    writers.write_json(done, summary)
+    launch.decided(lambda: writers.write_json(done, summary))
     show(folder, summary, 'finished')
     return summary
 
@@ -165,6 +187,8 @@ def describe(config: ConfigDict, job) -> dict:
 
 def show(folder: Path, summary: dict, how: str) -> None:
     """Prints a summary in two lines, the shipped weights first."""
+    if not launch.first():
+        return
     scores = {
         name: value
         for name, value in sorted(summary.items())

@@ -21,6 +21,11 @@ FREE = (
     'checkpoint_every',
     'tensorboard',
     'feed.workers',
+    'mesh.devices',
+    'mesh.fsdp',
+    'mesh.model',
+    'mesh.rules',
+    'dispatch',
 )
 """Fields that may change between a run and its continuation."""
 

@@ -32,6 +32,11 @@ def base(data: str, method: str, *, network: dict, views: dict, **args) -> Confi
         {'name': 'adam', 'lr': 2e-3, 'weight_decay': 0.0, 'warmup': 0}
     )
 
+    # So many devices, 0 for all; of them fsdp share parameters as well as rows.
+    config.mesh = ConfigDict({'devices': 0, 'fsdp': 1, 'model': 1, 'rules': ()})
+    config.partition = 'auto'  # or 'shard_map': the step device by device
+    config.dispatch = 1  # steps in one program, on accelerators
+
     config.networks = ConfigDict({'network': network})
     config.views = ConfigDict(views)
 

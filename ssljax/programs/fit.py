@@ -207,11 +207,13 @@ def loop(
         saver.wait()
         # Also if the signal came while the last step was saved.
         if stopping or caught:
-            print(
-                f'{unit.name}: stopped at step {step} of {unit.last}, saved in '
-                f'{unit.checkpoints / str(step)}. The same command goes on from there.',
-                file=sys.stderr,
-            )
+            if processes.first():
+                print(
+                    f'{unit.name}: stopped at step {step} of {unit.last}, saved in '
+                    f'{unit.checkpoints / str(step)}. The same command goes on from '
+                    'there.',
+                    file=sys.stderr,
+                )
             raise Interrupted(caught[0] if caught else signal.SIGTERM)
     return state, info
 

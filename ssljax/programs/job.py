@@ -21,7 +21,8 @@ from ssljax.contracts import (
     inputs_of,
 )
 from ssljax.data import Arrays, Dataset, checks, choose, on_host, readable
-from ssljax.train import evaluator
+from ssljax.train import evaluator, sharding
+from ssljax.train.sharding import Layout
 from ssljax.views import plain, prepare
 
 
@@ -41,6 +42,7 @@ class Job(NamedTuple):
     see: Callable[[Example], Example] = plain()  # what is scored or answered
     feeding: Mapping[str, Any] = MappingProxyType({})  # arguments of data.choose
     host_views: bool = False  # drawn by the CPU ahead of the step
+    layout: Layout | None = None  # of devices; None is one
 
 
 def rows_of(stream: str, rows: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -67,11 +69,13 @@ def feed_for(
         themselves and no views.
 
     Raises:
-      InputError: as ``data.choose``; if an opened feed is to have its views on the
-        host.
+      InputError: as ``data.choose``; if the devices can't share the batch evenly, or
+        an opened feed is to have its views on the host.
     """
     rows = {**job.data.rows, **(rows or {})}
     feeding = dict(job.feeding)
+    if job.layout is not None and not opened:
+        sharding.check_batch(job.layout, method.needs, job.config.batch_size)
     if opened:
         if job.host_views:
             raise InputError(

@@ -16,6 +16,8 @@ from ssljax.data import Arrays, Dataset, checks, join
 from ssljax.data.sources import Source
 from ssljax.programs.job import Job, answering, feed_for, scorer
 from ssljax.programs.run import Run
+from ssljax.train import sharding
+from ssljax.train.sharding import Layout
 from ssljax.views import identity, plain, prepare, usual
 
 
@@ -55,6 +57,7 @@ def single(
     seed: int = 0,
     eval_batch_size: int = 250,
     feeding: Mapping[str, Any] = MappingProxyType({}),
+    layout: Layout | None = None,
     **cadence: Any,
 ) -> Trained:
     """Trains a method on one's own data, in a notebook or a script, without flags.
@@ -86,6 +89,8 @@ def single(
       seed: of the weights, the order of the rows and the views.
       eval_batch_size: rows answered at a time.
       feeding: arguments of ``data.choose``: kind, workers, quarantine ...
+      layout: of devices, ``train.sharding.layout``; None is all there are, which share
+        the rows of a batch.
       **cadence: arguments of ``Run``: log_every, eval_every, progress ...
 
     Raises:
@@ -112,6 +117,7 @@ def single(
     if views is None:
         views = usual(example)
     ready = methods.prepared(method, prepare(method.needs, views))
+    layout = layout or sharding.layout()
     job = Job(
         config=SimpleNamespace(
             steps=steps,
@@ -125,8 +131,10 @@ def single(
         views=views,
         see=plain(views.get('plain', identity)),
         feeding=feeding,
+        layout=layout,
     )
-    state, results = _fitted(Run(workdir, seed=seed, **cadence), job, ready)
+    run = Run(workdir, seed=seed, layout=layout, **cadence)
+    state, results = _fitted(run, job, ready)
     predict = functools.partial(answering(job, ready), state)
     return Trained(ready, state, results, predict)
 

@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ssljax import shards
 from ssljax.contracts import Array, Method, PyTree, State, Stream, inputs_of
 from ssljax.data import Feed, checks, collate
 from ssljax.programs.job import Job, feed_for, scorer, variables_of
@@ -115,7 +116,7 @@ def remembering(method: Method, steps: int) -> Method:
         answers = jax.tree.map(
             lambda table, row: table.at[state.step].set(row),
             state.memory['answers'],
-            metrics['prediction'],
+            shards.gather(metrics['prediction']),
         )
         return new._replace(memory={**new.memory, 'answers': answers}), metrics
 

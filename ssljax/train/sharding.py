@@ -151,13 +151,23 @@ def place(
 
     Returns:
       The same of jax arrays, with the rows of all processes.
+
+    Raises:
+      InputError: if the devices can't share the rows evenly.
     """
+    shares = row_shares(layout) // jax.process_count()
     everywhere = whole(layout)
     by_row = NamedSharding(layout.mesh, PartitionSpec(*[None] * leading, shards.BATCH))
 
     def put(x, sharding):
         if isinstance(x, jax.Array) and x.sharding == sharding:
             return x
+        if sharding is by_row and np.shape(x)[leading] % shares:
+            raise InputError(
+                f'The batch has {np.shape(x)[leading]} rows in some stream, which '
+                f'{shares} devices can not share evenly; change its size or the number '
+                'of devices.'
+            )
         return jax.make_array_from_process_local_data(sharding, np.asarray(x))
 
     return {
@@ -170,7 +180,6 @@ def place(
 
 def move(layout: Layout, tree: PyTree) -> PyTree:
     """Returns copies of the arrays of a State where they belong, of strong types."""
-
     tree = jax.tree.map(
         lambda x: jnp.asarray(x, x.dtype) if hasattr(x, 'dtype') else jnp.asarray(x),
         tree,
