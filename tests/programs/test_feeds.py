@@ -41,7 +41,7 @@ def test_what_is_resident_is_no_batch():
         'unlabelled': {'index': np.arange(8)},
         'resident': {'image': np.zeros((100, 2, 2, 1))},
     }
-    assert _images(batch) == 12
+    assert _images(batch, 1) == 12
 
 
 def test_views_on_the_host_take_rows_that_are_there(make_job, monkeypatch):
