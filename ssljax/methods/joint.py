@@ -28,8 +28,8 @@ def join(views: Sequence[PyTree]) -> PyTree:
     turns = math.gcd(*_rows(views))
 
     def leaf(*parts):
-        parts = [x.reshape(turns, -1, *x.shape[1:]) for x in parts]
-        joined = jnp.concatenate(parts, axis=1)
+        dealt = [x.reshape(turns, -1, *x.shape[1:]) for x in parts]
+        joined = jnp.concatenate(dealt, axis=1)
         return joined.reshape(-1, *joined.shape[2:])
 
     return jax.tree.map(leaf, *views)
