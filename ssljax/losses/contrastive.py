@@ -34,7 +34,7 @@ def nt_xent(a: Array, b: Array, *, temperature: float = 0.5) -> Array:
     """
     if a.shape != b.shape or a.ndim != 2:
         raise InputError(f'a is {a.shape} and b is {b.shape}; both must be [B, D].')
-    a, b = _normalise(a), _normalise(b)
+    a, b = unit(a), unit(b)
     all_a, all_b = shards.gather((a, b))
     own = shards.row_numbers(a.shape[0], like=a)
     itself = own[:, None] == jnp.arange(all_a.shape[0])[None]
@@ -52,7 +52,8 @@ def nt_xent(a: Array, b: Array, *, temperature: float = 0.5) -> Array:
     return direction(a, all_a, all_b) + direction(b, all_b, all_a)
 
 
-def _normalise(x: Array) -> Array:
+def unit(x: Array) -> Array:
+    """Rows [..., D] of length 1, float32."""
     x = jnp.asarray(x, jnp.float32)
     # The guard is inside the root: its gradient at the zero vector stays finite.
     square = jnp.sum(x**2, axis=-1, keepdims=True)

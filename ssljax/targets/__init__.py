@@ -1,8 +1,10 @@
 """Target rules: what a teacher's opinion becomes before it teaches."""
 
+from ssljax.targets import bank
 from ssljax.targets.adaptive import gaussian, relative, self_adaptive
 from ssljax.targets.align import align, align_by_queue
 from ssljax.targets.annealing import tsa, tsa_schedule
+from ssljax.targets.balance import balance
 from ssljax.targets.curriculum import curriculum
 from ssljax.targets.dash import dash
 from ssljax.targets.rules import (
@@ -18,6 +20,8 @@ from ssljax.targets.rules import (
 __all__ = [
     'align',
     'align_by_queue',
+    'balance',
+    'bank',
     'chain',
     'confident_share',
     'curriculum',

@@ -174,3 +174,24 @@ def test_symmetric_cross_entropy_is_finite_for_hard_targets():
 def test_what_does_not_fit_is_refused(loss, logits, target, word):
     with pytest.raises(InputError, match=word):
         loss(logits, target)
+
+
+def test_agreement_of_two_networks(golden):
+    """Jensen-Shannon, of the official co-training loss and its gradients."""
+    case = golden('extra_ssl_deep_co_training')
+    pair = [case[f'mid_{name}_xu'].astype(np.float32) for name in 'fg']
+
+    def loss(f, g):
+        return losses.masked_mean(losses.jensen_shannon(f, g))
+
+    value, grads = jax.value_and_grad(loss, argnums=(0, 1))(*pair)
+    close(value, case['paper_cot'])
+    for grad, name in zip(grads, 'fg', strict=True):
+        close(grad, case[f'grad_cot__{name}_xu_old'])
+    far = jnp.array([[40.0, -jnp.inf, 0.0], [0.0, 5.0, 5.0]])
+    near = jnp.array([[0.0, -jnp.inf, 40.0], [0.0, 5.0, 5.0]])
+    close(losses.jensen_shannon(far, near), [np.log(2), 0])
+    slope = jax.grad(lambda x: losses.jensen_shannon(x, near).sum())(far)
+    assert np.isfinite(slope).all()
+    with pytest.raises(InputError, match='give the same'):
+        losses.jensen_shannon(far, near[:1])
