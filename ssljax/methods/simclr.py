@@ -2,22 +2,11 @@
 
 from __future__ import annotations
 
-import jax
-import jax.numpy as jnp
-
 from ssljax import losses
-from ssljax.contracts import (
-    InputError,
-    Method,
-    Network,
-    Outputs,
-    Stream,
-    Task,
-    Variables,
-    inputs_of,
-)
+from ssljax.contracts import Method, Network, Stream, Task, inputs_of
+from ssljax.methods import projection
 from ssljax.methods.learner import Aux, Optimizer, learner, start
-from ssljax.methods.parts import answers, forward, loss_metrics, student_of, task_of
+from ssljax.methods.parts import answers, loss_metrics, task_of
 
 
 def simclr(
@@ -58,40 +47,17 @@ def simclr(
 
     def init(key, batch, given=None):
         inputs = inputs_of(task, batch['unlabelled'][views[0]])
-
-        def run(key):
-            return network.apply(network.init(key, inputs), inputs, train=True)[0]
-
-        features = _features(jax.eval_shape(run, key))
-        networks = {
-            'student': (network, inputs),
-            'projector': (projector, jnp.zeros(features.shape, features.dtype)),
-        }
-        return start(key, networks, optimizer, given or {})
+        both = projection.networks(network, projector, inputs)
+        return start(key, both, optimizer, given or {})
 
     def objective(params, state, batch, key):
-        network_key, projector_key = jax.random.split(key)
         seen = [inputs_of(task, batch['unlabelled'][view]) for view in views]
-        outputs, stats = forward(
-            network,
-            student_of(params, state.stats),
-            seen,
-            joint=True,
-            train=True,
-            key=network_key,
-        )
-        projected, moved = forward(
-            projector,
-            Variables(params['projector'], state.stats['projector']),
-            [answer['features'] for answer in outputs],
-            joint=True,
-            train=True,
-            key=projector_key,
+        (one, two), stats = projection.embed(
+            network, projector, params, state.stats, seen, joint=True, key=key
         )
         loss = losses.nt_xent(
-            *(answer['logits'] for answer in projected), temperature=temperature
+            one['embedding'], two['embedding'], temperature=temperature
         )
-        stats = {'student': stats, 'projector': moved}
         return loss, Aux(loss_metrics({'contrastive': loss}), stats)
 
     return Method(
@@ -100,13 +66,3 @@ def simclr(
         predict=answers(network, None)['student'],
         needs={'unlabelled': Stream(task.inputs, views, ratio)},
     )
-
-
-def _features(outputs: Outputs) -> jax.ShapeDtypeStruct:
-    shape = getattr(outputs.get('features'), 'shape', None)
-    if shape is None or len(shape) != 2:
-        raise InputError(
-            f"The network answers {sorted(outputs)}, 'features' of shape {shape}; "
-            'contrastive learning needs them as [U, D].'
-        )
-    return outputs['features']
