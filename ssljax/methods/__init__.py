@@ -3,8 +3,10 @@
 from ssljax.methods.adamatch import adamatch
 from ssljax.methods.adapt import adapt
 from ssljax.methods.adversarial import adversarial
+from ssljax.methods.comatch import comatch
 from ssljax.methods.ctaugmented import ctaugmented
 from ssljax.methods.dash import dash
+from ssljax.methods.deep_co_training import deep_co_training
 from ssljax.methods.distil import distil
 from ssljax.methods.federated import federated
 from ssljax.methods.fixmatch import fixmatch
@@ -16,10 +18,12 @@ from ssljax.methods.mean_teacher import mean_teacher
 from ssljax.methods.pi_model import pi_model
 from ssljax.methods.pseudo_label import pseudo_label
 from ssljax.methods.simclr import simclr
+from ssljax.methods.simmatch import simmatch
 from ssljax.methods.softmatch import softmatch
 from ssljax.methods.supervised import supervised
 from ssljax.methods.two_update import two_update
 from ssljax.methods.uda import uda
+from ssljax.methods.vat import vat
 
 __all__ = [
     'Aux',
@@ -27,8 +31,10 @@ __all__ = [
     'adapt',
     'adversarial',
     'apply_gradients',
+    'comatch',
     'ctaugmented',
     'dash',
+    'deep_co_training',
     'distil',
     'federated',
     'fixmatch',
@@ -41,8 +47,10 @@ __all__ = [
     'prepared',
     'pseudo_label',
     'simclr',
+    'simmatch',
     'softmatch',
     'supervised',
     'two_update',
     'uda',
+    'vat',
 ]

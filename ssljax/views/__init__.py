@@ -1,6 +1,6 @@
 """Views: ``view(key, example) -> example``, weak for teachers, strong for students."""
 
-from ssljax.views import mixing, series, sound, spectra, text
+from ssljax.views import adversarial, mixing, series, sound, spectra, text
 from ssljax.views.align import align
 from ssljax.views.augmix import augmix
 from ssljax.views.corruptions import corrupt
@@ -49,6 +49,7 @@ from ssljax.views.warp import displace, move, resample
 
 __all__ = [
     'Pool',
+    'adversarial',
     'affine',
     'affine3d',
     'align',
