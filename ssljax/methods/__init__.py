@@ -1,5 +1,6 @@
 """Methods: each a small composition of shared parts. The catalogue lists them all."""
 
+from ssljax.methods.accumulate import accumulated
 from ssljax.methods.adamatch import adamatch
 from ssljax.methods.adapt import adapt
 from ssljax.methods.adversarial import adversarial
@@ -15,8 +16,11 @@ from ssljax.methods.freematch import freematch
 from ssljax.methods.fst import fst
 from ssljax.methods.learner import Aux, apply_gradients, learner, prepared
 from ssljax.methods.mean_teacher import mean_teacher
+from ssljax.methods.mixed_inputs import mixed_inputs
+from ssljax.methods.mixmatch import mixmatch
 from ssljax.methods.pi_model import pi_model
 from ssljax.methods.pseudo_label import pseudo_label
+from ssljax.methods.remixmatch import remixmatch
 from ssljax.methods.simclr import simclr
 from ssljax.methods.simmatch import simmatch
 from ssljax.methods.softmatch import softmatch
@@ -27,6 +31,7 @@ from ssljax.methods.vat import vat
 
 __all__ = [
     'Aux',
+    'accumulated',
     'adamatch',
     'adapt',
     'adversarial',
@@ -43,9 +48,12 @@ __all__ = [
     'fst',
     'learner',
     'mean_teacher',
+    'mixed_inputs',
+    'mixmatch',
     'pi_model',
     'prepared',
     'pseudo_label',
+    'remixmatch',
     'simclr',
     'simmatch',
     'softmatch',

@@ -76,6 +76,22 @@ ROWS = (
     _digits(
         'fixmatch', 'FixMatch', 'Sohn et al. 2020, arXiv 2001.07685', level='proof'
     ),
+    _digits(
+        'fixmatch_aligned',
+        'FixMatch with distribution alignment',
+        'Sohn et al. 2020, with arXiv 1911.09785',
+        build='fixmatch',
+    ),
+    # What the audio comparison alone has; its other methods are rows of their own.
+    _digits(
+        'fixmatch_mixup',
+        'FixMatch with MixUp',
+        'Cances et al. 2022, arXiv 2102.08183',
+        build='fixmatch',
+        system=1,
+    ),
+    _digits('mixmatch', 'MixMatch', 'Berthelot et al. 2019, arXiv 1905.02249'),
+    _digits('remixmatch', 'ReMixMatch', 'Berthelot et al. 2020, arXiv 1911.09785'),
     _digits('flexmatch', 'FlexMatch', 'Zhang et al. 2021, arXiv 2110.08263'),
     _digits('freematch', 'FreeMatch', 'Wang et al. 2022, arXiv 2205.07246'),
     _digits('softmatch', 'SoftMatch', 'Chen et al. 2023, arXiv 2301.10921'),

@@ -8,6 +8,7 @@ from ssljax import losses, targets, teachers
 from ssljax.contracts import Method, Network, Schedule, TargetRule, Task, Teacher
 from ssljax.methods.consistency import consistency
 from ssljax.methods.learner import Optimizer
+from ssljax.methods.mixed_inputs import mixed_inputs
 from ssljax.methods.parts import task_of
 
 
@@ -19,6 +20,7 @@ def mean_teacher(
     num_classes: int | None = None,
     teacher: Teacher | None = None,
     rule: TargetRule | None = None,
+    mixup: float = 0.0,
     order: Literal['before', 'after'] = 'after',
     student_view: str = 'weak',
     weight: float | Schedule = 50.0,
@@ -38,6 +40,8 @@ def mean_teacher(
       num_classes: C.
       teacher: default ``ema(count_warmup(0.999))``.
       rule: what the teacher's answer becomes before it teaches; default nothing else.
+      mixup: alpha of ``mixed_inputs``, what the teacher answers with a shuffle of
+        itself; 1 in the audio comparison, 0 for none.
       order: the teacher moves after the student's step, or before it (SoftTeacher).
       student_view: 'weak' (an independent draw of the teacher's) or 'strong'.
       weight: of the unlabelled loss; papers ramp it. A code that sums the squares over
@@ -48,15 +52,19 @@ def mean_teacher(
 
     Source: Tarvainen & Valpola 2017, arXiv 1703.01780. Departs from USB, whose code
     reads the student's logits from the teacher's output, so that its unlabelled loss is
-    exactly 0.
+    exactly 0. ``mixup``: Cances et al. 2022, arXiv 2102.08183, in the variant that its
+    authors call the stable one; there the labelled rows are answered too, which here
+    lie among the unlabelled ones.
     """
-    return consistency(
+    task = task_of(task, num_classes, losses.mean_squared_error)
+    target_view = 'weak2' if student_view == 'weak' else 'weak'
+    method = consistency(
         network,
         optimizer,
-        task_of(task, num_classes, losses.mean_squared_error),
+        task,
         rule=rule or targets.chain(),
         student_view=student_view,
-        target_view='weak2' if student_view == 'weak' else 'weak',
+        target_view=target_view,
         target_from='teacher',
         weight=weight,
         ratio=ratio,
@@ -65,3 +73,7 @@ def mean_teacher(
         order=order,
         ship=ship,
     )
+    if not mixup:
+        return method
+    asked = ('unlabelled', target_view)
+    return mixed_inputs(method, task, {asked: asked}, alpha=mixup)

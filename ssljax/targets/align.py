@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ssljax import shards
 from ssljax.contracts import Array, Evidence, InputError, TargetRule, Targets
 from ssljax.targets.rules import (
     from_prediction,
@@ -45,7 +47,7 @@ def align(target: Any = 'uniform', momentum: float = 0.999) -> TargetRule:
 
     Args:
       target: :math:`\pi`: 'uniform', 'labelled' (the moving average of the answers on
-        labelled rows) or probabilities [C].
+        labelled rows), 'labels' (that of their labels) or probabilities [C].
       momentum: m in [0, 1].
 
     Source: Berthelot et al. 2019 (ReMixMatch), arXiv 1911.09785. USB starts the
@@ -58,7 +60,7 @@ def align(target: Any = 'uniform', momentum: float = 0.999) -> TargetRule:
     def init(targets):
         classes = targets.value.shape[-1]
         empty = Average(jnp.zeros(classes), jnp.zeros(()))
-        if wanted is None:
+        if _moves(wanted):
             return Aligned(empty, empty)
         return Aligned(empty, Average(_over(wanted, classes), jnp.ones(())))
 
@@ -66,8 +68,8 @@ def align(target: Any = 'uniform', momentum: float = 0.999) -> TargetRule:
         require_distribution('align', targets)
         model = _follow(state.model, _mean(targets.value), momentum)
         goal = state.target
-        if wanted is None:
-            goal = _follow(goal, _mean(_labelled(evidence)), momentum)
+        if _moves(wanted):
+            goal = _follow(goal, _seen(wanted, evidence, model.value.size), momentum)
         new = _aligned(targets, goal.value, model.value)
         return new, Aligned(model, goal)
 
@@ -98,7 +100,7 @@ def align_by_queue(target: Any = 'uniform', length: int = 32) -> TargetRule:
 
     def init(targets):
         classes = targets.value.shape[-1]
-        of_target = jnp.zeros((length if wanted is None else 0, classes))
+        of_target = jnp.zeros((length if _moves(wanted) else 0, classes))
         return Queue(jnp.zeros((length, classes)), of_target, jnp.zeros(()))
 
     def update(targets, state, evidence):
@@ -108,8 +110,8 @@ def align_by_queue(target: Any = 'uniform', length: int = 32) -> TargetRule:
         there = jnp.minimum(count, length)
         model = state.model.at[place].set(_mean(targets.value))
         goal = state.target
-        if wanted is None:
-            goal = goal.at[place].set(_mean(_labelled(evidence)))
+        if _moves(wanted):
+            goal = goal.at[place].set(_seen(wanted, evidence, model.shape[-1]))
             pi = goal.sum(0) / there
         else:
             pi = _over(wanted, model.shape[-1])
@@ -135,26 +137,36 @@ def _follow(average: Average, new: Array, momentum: float) -> Average:
 
 def _mean(probs: Array) -> Array:
     """Over all sites, [C]."""
-    return jnp.mean(probs.reshape(-1, probs.shape[-1]), axis=0)
+    return shards.mean(jnp.mean(probs.reshape(-1, probs.shape[-1]), axis=0))
 
 
-def _labelled(evidence: Evidence) -> Array:
-    if evidence.probs_labelled is None:
+def _seen(wanted: np.ndarray | str, evidence: Evidence, classes: int) -> Array:
+    """The mean over this batch's labelled rows, of answers or of labels, [C]."""
+    found = evidence.labels if wanted == 'labels' else evidence.probs_labelled
+    if found is None:
+        lacks = 'labels' if wanted == 'labels' else 'probs_labelled'
         raise InputError(
-            "target is 'labelled', but the evidence has no probs_labelled; give them, "
-            "or target='uniform'."
+            f'target is {wanted!r}, but the evidence has no {lacks}; give them, or '
+            "target='uniform'."
         )
-    return from_prediction(evidence.probs_labelled).value
+    if wanted == 'labels':
+        found = jax.nn.one_hot(found, classes)
+    return _mean(from_prediction(found).value)
 
 
-def _wanted(target: Any) -> np.ndarray | str | None:
-    """Probabilities, 'uniform', or None for those of the labelled rows."""
+def _moves(wanted: np.ndarray | str) -> bool:
+    return isinstance(wanted, str) and wanted != 'uniform'
+
+
+def _wanted(target: Any) -> np.ndarray | str:
+    """Probabilities, or a name that is known."""
     if isinstance(target, str):
-        if target not in ('uniform', 'labelled'):
+        if target not in ('uniform', 'labelled', 'labels'):
             raise InputError(
-                f"target is {target!r}; give 'uniform', 'labelled' or probabilities."
+                f"target is {target!r}; give 'uniform', 'labelled', 'labels' or "
+                'probabilities.'
             )
-        return None if target == 'labelled' else target
+        return target
     probs = np.asarray(target, np.float32)
     if probs.ndim != 1 or (probs < 0).any() or abs(probs.sum() - 1) > 1e-4:
         raise InputError(f'target is {target}; give probabilities [C] of sum 1.')

@@ -83,8 +83,8 @@ def mixup_with(
     """
     rows, many = (_rows(x) for x in (fields, others))
     count, own = shards.count(fields), shards.row_numbers(rows, like=fields)
-    options = {'alpha': alpha, 'larger': larger, 'one_share': one_share}
-    share = shares(key, rows * count, **options)[own]
+    drawn = shares(key, rows * count, alpha=alpha, larger=larger, one_share=one_share)
+    share = drawn[own]
     partner = jnp.arange(rows) * many // rows
     return {
         name: _blend(name, x, others[name][partner], share)
@@ -128,8 +128,10 @@ def mixup_among(
     )
     partner_key, share_key = jax.random.split(key)
     partner = partners(partner_key, _rows(pool))[own]
-    options = {'alpha': alpha, 'larger': larger, 'one_share': one_share}
-    share = shares(share_key, _rows(pool), **options)[own]
+    drawn = shares(
+        share_key, _rows(pool), alpha=alpha, larger=larger, one_share=one_share
+    )
+    share = drawn[own]
     mixed = {
         name: _blend(name, x, pool[name][partner], share)
         for name, x in _joined(batches).items()
@@ -337,14 +339,6 @@ def _blend(name: str, x: Array, other: Array, share: Array) -> Array:
         )
     share = share.astype(x.dtype).reshape((-1,) + (1,) * (x.ndim - 1))
     return share * x + (1 - share) * other
-
-
-def _rows(fields: Mapping[str, Array]) -> int:
-    return len(next(iter(fields.values())))
-
-
-def _joined(batches: Sequence[Mapping[str, Array]]) -> Example:
-    return {name: jnp.concatenate([x[name] for x in batches]) for name in batches[0]}
 
 
 def _rows(fields: Mapping[str, Array]) -> int:

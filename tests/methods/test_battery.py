@@ -46,6 +46,20 @@ TRIALS = {
     'mean_teacher': Trial(methods.mean_teacher, ('weak',), {'weight': RAMP}),
     'mean_teacher_boxes': Trial(methods.mean_teacher, ('weak',), boxes=True),
     'fixmatch': Trial(methods.fixmatch, ('strong',), LOW | {'ratio': 1.0}),
+    'fixmatch_aligned': Trial(
+        methods.fixmatch, ('strong',), LOW | {'ratio': 1.0, 'prior': 'labels'}
+    ),
+    'fixmatch_mixup': Trial(
+        methods.fixmatch, ('strong',), LOW | {'ratio': 1.0, 'mixup': 0.75}
+    ),
+    'mean_teacher_mixup': Trial(methods.mean_teacher, ('weak',), {'mixup': 1.0}),
+    'mixmatch': Trial(methods.mixmatch, ('weak', 'weak2'), {'weight': RAMP}),
+    'remixmatch': Trial(
+        methods.remixmatch,
+        ('strong', 'strong2', 'weak'),
+        {'copies': 2},
+        networks={'head': 4},
+    ),
     'flexmatch': Trial(methods.flexmatch, ('strong',), LOW | {'ratio': 1.0, 'rows': B}),
     'freematch': Trial(methods.freematch, ('strong',), {'ratio': 1.0}),
     'softmatch': Trial(methods.softmatch, ('strong',), {'ratio': 1.0}),
@@ -59,6 +73,30 @@ TRIALS = {
         methods.uda,
         ('strong',),
         LOW | {'ratio': 1.0, 'tsa': 'log', 'steps': 9},
+    ),
+    'vat': Trial(methods.vat, ('weak',), {'size': 1.0, 'ratio': 1.0}),
+    'deep_co_training': Trial(
+        methods.deep_co_training, ('weak',), {'size': 0.1, 'ratio': 1.0}
+    ),
+    'comatch': Trial(
+        methods.comatch,
+        ('strong', 'strong2'),
+        LOW | {'ratio': 1.0, 'batches': 1},
+        networks={'projector': 4},
+    ),
+    'simmatch': Trial(
+        methods.simmatch,
+        ('strong',),
+        LOW | {'ratio': 1.0, 'labelled_rows': B},
+        networks={'projector': 4},
+    ),
+    'simmatch_teacher': Trial(
+        methods.simmatch,
+        ('strong',),
+        LOW
+        | {'ratio': 1.0, 'labelled_rows': B, 'momentum': 0.0}
+        | {'target_from': 'teacher', 'teacher': teachers.ema(0.9)},
+        networks={'projector': 4},
     ),
     'two_update': Trial(methods.two_update, ('strong', 'weak2'), LOW),
     'fst_deep': Trial(methods.fst, ('strong',), LOW | {'ahead': 1}),

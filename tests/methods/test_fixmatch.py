@@ -130,3 +130,28 @@ def test_the_teacher_may_answer(tiny):
     assert (new.params['student']['logits'][5:, 1] > 0).all()
     with pytest.raises(InputError, match="target_from is 'teacher'.*'student'"):
         step(tiny, sure, target_from='teacher')
+
+
+def test_answers_are_aligned_before_they_are_thresholded(tiny):
+    """A class that is answered too often loses its rows, and others win them."""
+    logits = np.log([[0.7, 0.2, 0.1], [0.6, 0.3, 0.1], [0.5, 0.4, 0.1]])
+    labelled, weak, strong = tiny.rows(3, 3, 3)
+    batch = tiny.batch(labelled, [0, 1, 2], {'weak': weak, 'strong': strong})
+    network = tiny.table(np.concatenate([np.zeros((3, 3)), logits, np.zeros((3, 3))]))
+
+    def taught(prior):
+        method = methods.fixmatch(
+            *(network, optax.sgd(1.0)), num_classes=3, threshold=0.4, prior=prior
+        )
+        state = method.init(jax.random.key(0), batch)
+        new, _ = tiny.jit(method.step)(state, batch)
+        return np.asarray(new.params['student']['logits'])[6:] * 9
+
+    # Each kept row of three moves by its target less 1/3, times 1/3.
+    np.testing.assert_allclose(taught(None), 3 * np.eye(3)[[0, 0, 0]] - 1, atol=1e-5)
+    aligned = np.exp(logits) / np.exp(logits).mean(0)
+    aligned /= aligned.sum(1, keepdims=True)
+    kept = (aligned.max(1) >= 0.4)[:, None]
+    expected = kept * (3 * np.eye(3)[aligned.argmax(1)] - 1)
+    assert kept[:, 0].tolist() == [True, False, True]
+    np.testing.assert_allclose(taught('uniform'), expected, atol=1e-5)

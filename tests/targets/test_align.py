@@ -47,6 +47,20 @@ def test_the_labelled_average_starts_at_the_first_batch(golden):
     np.testing.assert_allclose(state.target.value, expected, rtol=1e-5)
 
 
+@pytest.mark.parametrize('rule', [targets.align, targets.align_by_queue])
+def test_to_the_labels_seen(rule):
+    start = targets.from_prediction(jnp.array([[0.5, 0.25, 0.25], [0.7, 0.2, 0.1]]))
+    labels = jnp.array([2, 2, 2, 0])
+    rule = rule('labels')
+    seen = Evidence(jnp.asarray(0), labels=labels)
+    found, _ = rule.update(start, rule.init(start), seen)
+    expected = start.value * (jnp.array([0.25, 0, 0.75]) / start.value.mean(0))[None]
+    expected /= expected.sum(-1, keepdims=True)
+    np.testing.assert_allclose(found.value, expected, atol=1e-5)
+    with pytest.raises(InputError, match="'labels', but the evidence has no labels"):
+        rule.update(start, rule.init(start), Evidence(jnp.asarray(0)))
+
+
 @pytest.mark.parametrize('kind', ['uniform', 'model'])
 def test_by_queue(golden, kind):
     case = golden('usb_dist_align_hooks')
