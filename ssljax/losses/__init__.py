@@ -1,5 +1,6 @@
 """Losses: free functions, per example, reduced by one ``masked_mean``."""
 
+from ssljax.losses.adjustment import adjust_logits
 from ssljax.losses.classification import (
     cross_entropy,
     entropy,
@@ -15,6 +16,7 @@ from ssljax.losses.graph import graph_contrastive
 from ssljax.losses.reduce import masked_mean
 
 __all__ = [
+    'adjust_logits',
     'cross_entropy',
     'distillation',
     'entropy',

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -103,6 +104,29 @@ def consistent(task: Task, loss: Callable) -> Task:
             'consistency': loss(outputs['logits'], targets.value)
         }
     )
+
+
+def adjusted(task: Task, prior: Any, *, strength: float = 1.0) -> Task:
+    """Returns the task with logit adjustment: rare labels count as if they were not.
+
+    Labels are learnt from adjusted logits. Answers are the logits themselves, and so
+    are the pseudo-labels of every method that takes the task: those of a world whose
+    classes are alike frequent. ::
+
+        task = tasks.adjusted(tasks.classification(10), counts)
+        method = methods.fixmatch(network, optimizer, task=task)
+
+    Args:
+      task: whose networks answer 'logits' [..., C].
+      prior: [C] frequencies or counts of the labels, above 0.
+      strength: as in ``losses.adjust_logits``, which has the source.
+    """
+
+    def supervised(outputs, example):
+        logits = losses.adjust_logits(outputs['logits'], prior, strength=strength)
+        return task.supervised({**outputs, 'logits': logits}, example)
+
+    return task._replace(supervised=supervised)
 
 
 def _correct(prediction, example):

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from ssljax import methods, teachers
+from ssljax import methods, tasks, teachers
 
 LABELS = [0, 2]
 
@@ -46,3 +46,24 @@ def test_ships_the_average_where_there_is_one(tiny):
     assert method.ship == 'teacher'
     np.testing.assert_allclose(method.predict(state, weak)['logits'], 0.25 * now)
     np.testing.assert_array_equal(method.answers['student'](state, weak)['logits'], now)
+
+
+def test_adjusted_for_rare_labels(tiny):
+    """Where the network knows p(x | c), 10 labels to 1 have nothing to teach it."""
+    given = np.array([[2 / 3, 1 / 3], [1 / 3, 2 / 3]])  # of two inputs
+    inputs = np.repeat([0.0, 1, 0, 1], [40, 20, 2, 4])[:, None]
+    label = np.repeat([0, 1], [60, 6])
+    batch = tiny.batch(jnp.asarray(inputs, jnp.float32), label, {})
+    plain = tasks.classification(2)
+
+    def moved(task):
+        method = methods.supervised(
+            tiny.table(np.log(given)), optax.sgd(1.0), task=task
+        )
+        state = method.init(jax.random.key(0), batch)
+        new, _ = tiny.jit(method.step)(state, batch)
+        before, after = (s.params['student']['logits'] for s in (state, new))
+        return np.abs(after - before).max()
+
+    assert moved(tasks.adjusted(plain, [60, 6])) < 1e-6
+    assert moved(plain) > 0.01
