@@ -169,7 +169,11 @@ def build(
         average = teachers.ema(teachers.count_warmup(config.ema))
         arguments = {'teacher': average, **arguments}
     nets = {
-        name: net({**spec, **(network if name == 'network' else {})}, dataset)
+        name: net(
+            {**spec, **(network if name == 'network' else {})},
+            dataset,
+            config.get('precision', 'float32'),
+        )
         for name, spec in config.networks.items()
         if name in wanted
     }
@@ -178,16 +182,20 @@ def build(
     decided = {name: x for name, x in what.items() if name in wanted}
     return builder(
         **nets,
-        optimizer=optimizer(config.optimizer, steps),
+        optimizer=methods.accumulated(
+            optimizer(config.optimizer, steps), config.get('accumulate', 1)
+        ),
         **{**decided, **arguments},
     )
 
 
-def net(spec: Mapping[str, Any], dataset: data.Dataset) -> Network:
+def net(
+    spec: Mapping[str, Any], dataset: data.Dataset, precision: str = 'float32'
+) -> Network:
     """Returns the network ``{'name': ..., **arguments}`` of ``ssljax.models``.
 
     What the data decide (``num_classes``, ``image_channels``, ``series_channels``) is
-    theirs unless it is given.
+    theirs unless it is given, and so is the ``precision`` that it computes in.
     """
     checks.known('networks.*.name', spec['name'], NETWORKS)
     builder = getattr(models, spec['name'])
@@ -195,6 +203,13 @@ def net(spec: Mapping[str, Any], dataset: data.Dataset) -> Network:
     arguments = {name: x for name, x in spec.items() if name != 'name'}
     for name in arguments:
         checks.known(f'a field of networks.* for {spec["name"]}', name, wanted)
+    if 'dtype' in wanted:
+        arguments.setdefault('dtype', precision)
+    elif precision != 'float32':
+        raise InputError(
+            f'precision is {precision!r}, and the network {spec["name"]} computes in '
+            "float32 only; choose another network, or precision 'float32'."
+        )
     of_data = {'num_classes': lambda: dataset.num_classes}
     of_data['image_channels'] = lambda: _shape(dataset, 'image')[-1]
     of_data['series_channels'] = lambda: _shape(dataset, 'series')[-1]
@@ -291,6 +306,10 @@ def check(config: Any) -> None:
     ):
         if config[name] < 1:
             raise InputError(f'{name} is {config[name]}; give a number above 0.')
+    if config.get('accumulate', 1) < 1:  # older configurations have no such field
+        raise InputError(f'accumulate is {config.accumulate}; give a number above 0.')
+    precision = config.get('precision', 'float32')
+    checks.known('precision', precision, ('float32', 'bfloat16'))
     if not 0 <= config.ramp <= 1:
         raise InputError(f'ramp is {config.ramp}; give a share of the steps in [0, 1].')
     if not 0 <= config.ema < 1:

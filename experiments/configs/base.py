@@ -26,6 +26,7 @@ def base(data: str, method: str, *, network: dict, views: dict, **args) -> Confi
 
     config.steps = 1500
     config.batch_size = 32
+    config.accumulate = 1  # parts of a batch that pass one after the other
     config.ramp = 0.0  # share of the steps over which args.weight rises
     config.ema = 0.99  # decay of the averaged weights; 0 for none
     config.optimizer = ConfigDict(
@@ -37,6 +38,7 @@ def base(data: str, method: str, *, network: dict, views: dict, **args) -> Confi
     config.partition = 'auto'  # or 'shard_map': the step device by device
     config.dispatch = 1  # steps in one program, on accelerators
 
+    config.precision = 'float32'  # that networks compute in, or 'bfloat16'
     config.networks = ConfigDict({'network': network})
     config.views = ConfigDict(views)
 

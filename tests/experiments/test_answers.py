@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import sys
 
 import numpy as np
@@ -33,6 +34,18 @@ def test_evaluate(command, trained):
     scores = json.loads(out)
     assert scores.pop('step') == 12 and len(scores) == 6
     assert scores == {name: summary[name] for name in scores}
+
+
+def test_a_job_from_before_some_fields_still_answers(command, trained, tmp_path):
+    folder = shutil.copytree(trained[0], tmp_path / 'old')
+    config = json.loads((folder / 'config.json').read_text())
+    for name in ('precision', 'accumulate'):
+        del config[name]
+    (folder / 'config.json').write_text(json.dumps(config))
+    code, out, err = command('evaluate', f'--workdir={folder}')
+    assert code == 0, err
+    summary = json.loads((folder / 'summary.json').read_text())
+    assert json.loads(out)['test_accuracy'] == summary['test_accuracy']
 
 
 def test_evaluate_other_data(command, refused, trained, held_out, tmp_path):

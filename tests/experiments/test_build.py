@@ -1,5 +1,6 @@
 """What a configuration may name is there, and is applied in one order."""
 
+import functools
 import inspect
 import operator
 from types import SimpleNamespace
@@ -18,7 +19,8 @@ def test_every_name_is_a_builder():
     for name in build.VIEWS:
         assert callable(operator.attrgetter(name)(views)), name
     for name in build.NETWORKS:
-        assert 'key' not in inspect.signature(getattr(models, name)).parameters
+        wanted = inspect.signature(getattr(models, name)).parameters
+        assert 'key' not in wanted and 'dtype' in wanted
 
 
 def test_views_are_applied_in_the_order_of_the_table_and_sometimes():
@@ -43,6 +45,28 @@ def test_tokens_beyond_the_vocabulary_are_refused():
         build.net({'name': 'text_cnn', 'vocabulary': 7}, dataset)
 
 
+def test_networks_compute_in_the_precision_that_is_asked_for(monkeypatch):
+    source = data.Arrays({'image': np.zeros((2, 8, 8, 1), np.float32)})
+    dataset = data.Dataset('own', source, {'labelled': np.arange(2)}, 2, {})
+    spec = {'name': 'small_cnn', 'channels': (4,)}
+
+    def multiplied(network):
+        variables = jax.eval_shape(network.init, jax.random.key(0), None)
+        image = jax.ShapeDtypeStruct((2, 8, 8, 1), np.float32)
+        run = functools.partial(network.apply, train=False)
+        return 'bf16' in str(jax.make_jaxpr(run)(variables, image))
+
+    assert not multiplied(build.net(spec, dataset))
+    assert multiplied(build.net(spec, dataset, 'bfloat16'))
+    own = {**spec, 'dtype': 'float32'}  # one network may differ
+    assert not multiplied(build.net(own, dataset, 'bfloat16'))
+    # Every network that has a name can do it; one that can't says so.
+    monkeypatch.setattr(models, 'mlp', lambda outputs: outputs)
+    assert build.net({'name': 'mlp', 'outputs': 3}, dataset) == 3
+    with pytest.raises(InputError, match="'bfloat16', and the network mlp computes in"):
+        build.net({'name': 'mlp', 'outputs': 3}, dataset, 'bfloat16')
+
+
 @pytest.mark.parametrize(
     'spec, sentence',
     [
@@ -58,17 +82,21 @@ def test_refusals(spec, sentence):
 
 def test_builders_get_what_the_data_and_the_run_decide():
     def builder(optimizer, num_classes, rows, steps, threshold=1):
-        return num_classes, rows.tolist(), steps, threshold
+        parts = getattr(optimizer, 'parts', 1)
+        return num_classes, rows.tolist(), steps, threshold, parts
+
+    config = supervised.get_config()
 
     def made(**arguments):
         dataset = SimpleNamespace(rows={'unlabelled': np.array([4, 2])}, num_classes=3)
         return build.build(
             builder,
-            *(supervised.get_config(), dataset, None),
+            *(config, dataset, None),
             steps=7,
             network={},
             arguments=arguments,
         )
 
-    assert made() == (3, [4, 2], 7, 1)
-    assert made(steps=5, threshold=2) == (3, [4, 2], 5, 2)
+    assert made() == (3, [4, 2], 7, 1, 1)
+    config.accumulate = 4
+    assert made(steps=5, threshold=2) == (3, [4, 2], 5, 2, 4)

@@ -7,6 +7,9 @@ import signal
 import time
 from pathlib import Path
 
+import jax
+
+from experiments import build
 from experiments.configs.digits import pi_model
 
 FIXMATCH = '--config=experiments/configs/digits/fixmatch.py'
@@ -53,6 +56,18 @@ def test_bare_command_writes_two_jobs(trained):
         assert [row['step'] for row in rows] == list(range(1, 13))
         assert (job / 'checkpoints' / '12').is_dir()
     assert '% fixmatch with unlabelled data' in out and '% supervised only.' in out
+
+
+def test_half_precision_and_half_batches(command, tiny, tmp_path):
+    flags = ('--config.precision=bfloat16', '--config.accumulate=2', '--config.steps=3')
+    half = ('--config=experiments/configs/digits/supervised.py', *tiny, *flags)
+    code, _, err = command('train', f'--workdir={tmp_path}', *half)
+    assert code == 0, err
+    assert _summary(tmp_path)['step'] == 3
+    # A checkpoint holds what goes on, and that is float32.
+    _, _, state = build.trained(tmp_path)
+    numbers = jax.tree.leaves((state.params, state.stats, state.opt, state.memory))
+    assert {x.dtype.name for x in numbers} <= {'float32', 'int32'}
 
 
 def test_finished_job_says_so_and_does_nothing(command, trained, tiny):
