@@ -117,7 +117,7 @@ def disturbed(folder: Path, log: Path) -> list[dict[str, Any]]:
         if len(moments) < KILLS.value:
             # As far apart as the steps that are left allow.
             left = max(1, (STEPS.value - began) // (KILLS.value - len(moments)))
-            target = began + draw.randint(1, 2 * left)
+            target = min(began + draw.randint(1, 2 * left), STEPS.value - EVERY.value)
             saving = len(moments) % 2 == 1
             victim = draw.randrange(PROCESSES.value)
             while all(process.poll() is None for process in processes):
