@@ -18,12 +18,13 @@ ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / 'README.md').read_text()
 
 PARTS = {'losses', 'teachers', 'targets', 'views'}
-LIGHT = {'ssljax', 'contracts', 'schedules', 'solvers', *PARTS}
+LIGHT = {'ssljax', 'contracts', 'schedules', 'shards', 'solvers', *PARTS}
 MODELLED = LIGHT | {'tasks', 'models', 'methods'}
 MAY_IMPORT = {  # folder or file of ssljax -> those that it may import
     'ssljax': LIGHT,
     'contracts': set(),
     'schedules': {'contracts'},
+    'shards': {'contracts'},
     'solvers': {'contracts', 'solvers'},
     **{part: LIGHT for part in PARTS},
     'tasks': LIGHT | {'tasks'},

@@ -12,6 +12,7 @@ import jax.numpy as jnp
 
 from ssljax.contracts import Array
 from ssljax.views import levels
+from ssljax.views.rows import literal
 
 _LUMA = (0.299, 0.587, 0.114)  # ITU-R 601-2
 
@@ -19,7 +20,7 @@ _LUMA = (0.299, 0.587, 0.114)  # ITU-R 601-2
 def luma(image: Array) -> Array:
     """Returns the brightness [H, W, 1]; of other than three channels, their mean."""
     if image.shape[-1] == 3:
-        weights = jnp.asarray(_LUMA, image.dtype)[None, None, :]
+        weights = literal(_LUMA, image.dtype)[None, None, :]
         return jnp.sum(image * weights, axis=-1, keepdims=True)
     return jnp.mean(image, axis=-1, keepdims=True)
 

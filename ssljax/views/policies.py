@@ -7,9 +7,11 @@ from collections.abc import Callable, Sequence
 import jax
 import jax.numpy as jnp
 
+from ssljax import shards
 from ssljax.contracts import Array, Example
 from ssljax.views import coordinates, levels, operations, warp
 from ssljax.views.operations import Colour, Source, Tone
+from ssljax.views.rows import literal
 
 Branch = Callable[[Array, Array, Array], tuple[Array, Array]]
 """``(pixels, magnitude, place) -> (pixels, source [6])``"""
@@ -19,7 +21,7 @@ def toning(tone: Tone) -> Branch:
     """An operation that leaves pixels where they are."""
 
     def branch(pixels, magnitude, place):
-        return tone(pixels, magnitude, place), jnp.array(operations.STAY)
+        return tone(pixels, magnitude, place), _row(operations.STAY, like=pixels)
 
     return branch
 
@@ -32,8 +34,7 @@ def moving(
     def branch(pixels, magnitude, place):
         del place
         at = source(magnitude, pixels.shape[1:])
-        row = jnp.stack([jnp.asarray(x, jnp.float32) for x in at])
-        return operations.moved(pixels, at, fill), row
+        return operations.moved(pixels, at, fill), _row(at, like=pixels)
 
     return branch
 
@@ -70,6 +71,11 @@ def applied(
         return taken[..., 0]
 
     return warp.move(example, matrix, pixels=follow)
+
+
+def _row(source: Source, like: Array) -> Array:
+    """[6] float32. Inside shard_map the branches of a policy have to agree in type."""
+    return shards.spread(literal(source, jnp.float32), like)
 
 
 def _after(first: Array, then: Array) -> Array:

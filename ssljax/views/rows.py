@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
-from ssljax.contracts import View
+from ssljax.contracts import Array, View
 
 
 def row_by_row(view: View) -> View:
@@ -46,3 +49,12 @@ def row_by_row(view: View) -> View:
         return result, jax.tree.map(lambda _: True, result)
 
     return one
+
+
+def literal(values: Sequence[Any], dtype: Any) -> Array:
+    """Returns numbers as an array [n] that is computed, not stored.
+
+    For the branches of ``lax.cond`` and ``lax.switch``: inside ``jax.shard_map`` JAX
+    can't ``vmap`` over one that holds a stored array (as of 0.12).
+    """
+    return jnp.stack([jnp.asarray(x, dtype) for x in values])

@@ -15,7 +15,7 @@ from ssljax.contracts import InputError, View
 from ssljax.views import colour, warp
 from ssljax.views.images import as_float
 from ssljax.views.prepare import compose
-from ssljax.views.rows import row_by_row
+from ssljax.views.rows import literal, row_by_row
 
 _KINDS: Mapping[str, Callable] = {
     one.__name__: one
@@ -118,8 +118,8 @@ def colour_jitter(
         size = jax.random.uniform(
             sizes,
             (len(branches),),
-            minval=jnp.array([low[i] for i in kept]),
-            maxval=jnp.array([high[i] for i in kept]),
+            minval=literal([low[i] for i in kept], jnp.float32),
+            maxval=literal([high[i] for i in kept], jnp.float32),
         )
         for at in order:
             image = jax.lax.switch(at, branches, image, size[at])
