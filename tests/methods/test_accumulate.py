@@ -119,15 +119,15 @@ def test_refusals(tiny):
             methods.accumulated(SGD, parts)
     batch = batch_of(tiny, 6)
     method = fixmatch(tiny, 4)
-    state = method.init(jax.random.key(0), batch)
+    state = jax.eval_shape(method.init, jax.random.key(0), batch)
     with pytest.raises(InputError, match="6 rows in its stream 'labelled'.* 4 parts"):
-        method.step(state, batch)
+        jax.eval_shape(method.step, state, batch)
     groups = {'student': methods.accumulated(SGD, 2), 'teacher': SGD}
     with pytest.raises(InputError, match=r'in \[1, 2\] parts'):
         methods.two_update(tiny.mlp(), groups, num_classes=3)
     own = methods.adversarial(
         tiny.mlp(), tiny.mlp(classes=1), methods.accumulated(SGD, 2), num_classes=3
     )
-    state = own.init(jax.random.key(0), batch)
+    state = jax.eval_shape(own.init, jax.random.key(0), batch)
     with pytest.raises(InputError, match='takes the gradients of a whole batch'):
-        own.step(state, batch)
+        jax.eval_shape(own.step, state, batch)

@@ -6,6 +6,7 @@ import numpy as np
 import optax
 import pytest
 from flax import linen, nnx
+from jax.sharding import AxisType, PartitionSpec
 
 from ssljax import models
 from ssljax.contracts import InputError
@@ -111,6 +112,20 @@ def test_train_and_key_are_independent(network):
         assert equal(stats, noisy_stats)
         assert equal(stats, variables.stats) != train
         assert jax.tree.structure(stats) == jax.tree.structure(variables.stats)
+
+
+def test_every_device_draws_its_own_noise(network):
+    variables = network.init(jax.random.key(0), X)
+    mesh = jax.make_mesh((8,), ('data',), axis_types=(AxisType.Auto,))
+
+    def run(x):
+        outputs, _ = network.apply(variables, x, train=True, key=jax.random.key(1))
+        return outputs['logits']
+
+    rows = PartitionSpec('data')
+    split = jax.jit(jax.shard_map(run, mesh=mesh, in_specs=rows, out_specs=rows))
+    parts = np.asarray(split(X) == 0).reshape(8, 8 * 6)
+    assert len(np.unique(parts, axis=0)) == 8
 
 
 def test_variables_are_plain_trees(network):

@@ -144,13 +144,16 @@ BUILDERS = {
     'small_cnn': functools.partial(models.small_cnn, 3, channels=(4,), norm='batch'),
     'series_cnn': functools.partial(models.series_cnn, 3, channels=(4,), norm='batch'),
 }
-INPUTS = {'wide_resnet': (8, 4, 4, 3), 'small_cnn': (8, 4, 4, 1), 'series_cnn': (8, 9)}
+SHAPES = {
+    'wide_resnet': (8, 4, 4, 3),
+    'small_cnn': (8, 4, 4, 1),
+    'series_cnn': (8, 9, 1),
+}
 
 
 @pytest.mark.parametrize('name', BUILDERS)
 def test_networks_take_statistics_by_name(name):
-    shape = INPUTS[name] if len(INPUTS[name]) > 2 else (*INPUTS[name], 1)
-    x = jax.random.normal(KEY, shape)
+    x = jax.random.normal(KEY, SHAPES[name])
     one, each = (BUILDERS[name](statistics=s) for s in ('global', 'device'))
     variables = jax.jit(one.init)(KEY, x)
 
