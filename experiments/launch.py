@@ -139,7 +139,7 @@ def join(
         )
     elif not 0 <= process < processes:  # type: ignore[operator]
         raise InputError(
-            f'--process is {process}; give a number from 0 to {processes} - 1.'  # type: ignore
+            f'--process is {process}; give a number from 0 to {processes - 1}.'  # type: ignore
         )
     import jax
 

@@ -17,6 +17,7 @@ def tiny():
     """Flags of a network and a number of steps that take seconds."""
     return (
         '--config.networks.network.channels=(4,)',
+        '--config.mesh.devices=1',
         '--config.steps=12',
         '--config.log_every=1',
         '--config.eval_every=4',
@@ -60,6 +61,7 @@ def command(root, compiled, capsys, monkeypatch):
     """
     monkeypatch.chdir(root)
     monkeypatch.setattr(warnings, 'formatwarning', warnings.formatwarning)
+    monkeypatch.setenv('JAX_COMPILATION_CACHE_DIR', str(compiled))
     cached = jax.config.jax_compilation_cache_dir
     jax.config.update('jax_compilation_cache_dir', str(compiled))
 

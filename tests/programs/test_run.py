@@ -110,6 +110,29 @@ def test_the_host_runs_ahead_though_each_step_is_logged(linear, tmp_path, monkey
     assert max(under_way) == fit.AHEAD
 
 
+def test_several_steps_in_one_program(linear, tmp_path, monkeypatch):
+    """Only on accelerators, and to the same numbers."""
+    taken = []
+    batch = fit._batch
+    monkeypatch.setattr(
+        fit, '_batch', lambda *args: taken.append(args[2]) or batch(*args)
+    )
+    every = {'log_every': 3, 'eval_every': 6, 'checkpoint_every': 6}
+    one = quiet(tmp_path / 'one', **every, dispatch=3)
+    one = one.fit('main', linear.METHOD, linear.feed, 13)
+    assert taken == [1] * 13
+    monkeypatch.setattr(jax, 'default_backend', lambda: 'gpu')
+    taken.clear()
+    many = quiet(tmp_path / 'many', **every, dispatch=3)
+    many = many.fit('main', linear.METHOD, linear.feed, 13)
+    assert taken == [3, 3, 3, 3, 1]
+    for a, b in zip(*(writers.rows(tmp_path / n / 'metrics.jsonl')
+                      for n in ('one', 'many')), strict=True):  # fmt: skip
+        assert a == pytest.approx(b, rel=1e-5)
+    np.testing.assert_allclose(one.params['student']['w'], many.params['student']['w'],
+                               rtol=1e-5)  # fmt: skip
+
+
 def test_what_was_handed_in_stays_readable(linear, same_bits, tmp_path):
     given = {'student': Variables({'w': jnp.ones(3), 'b': jnp.zeros(())})}
     run = quiet(tmp_path)
