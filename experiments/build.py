@@ -156,7 +156,7 @@ def build(
 
     Networks come from ``config.networks`` by the parameter's name, the averaging
     teacher from ``config.ema``, what the data and the run decide (``rows`` that are
-    unlabelled, ``steps``) from them, the rest from ``arguments``.
+    unlabelled, ``labelled_rows``, ``steps``) from them, the rest from ``arguments``.
     """
     wanted = inspect.signature(builder).parameters
     for name in arguments:
@@ -177,7 +177,9 @@ def build(
         for name, spec in config.networks.items()
         if name in wanted
     }
-    what = {'rows': dataset.rows['unlabelled'], 'steps': steps}
+    rows = dataset.rows
+    what = {'rows': rows['unlabelled'], 'labelled_rows': rows['labelled']}
+    what |= {'steps': steps}
     what |= {'task': task} if 'task' in wanted else {'num_classes': dataset.num_classes}
     decided = {name: x for name, x in what.items() if name in wanted}
     return builder(

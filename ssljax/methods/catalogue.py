@@ -73,6 +73,10 @@ ROWS = (
         'Tarvainen & Valpola 2017, arXiv 1703.01780',
         level='proof',
     ),
+    _digits('vat', 'VAT', 'Miyato et al. 2017, arXiv 1704.03976'),
+    _digits(
+        'deep_co_training', 'Deep Co-Training', 'Qiao et al. 2018, arXiv 1803.05984'
+    ),
     _digits(
         'fixmatch', 'FixMatch', 'Sohn et al. 2020, arXiv 2001.07685', level='proof'
     ),
@@ -97,6 +101,8 @@ ROWS = (
     _digits('softmatch', 'SoftMatch', 'Chen et al. 2023, arXiv 2301.10921'),
     _digits('adamatch', 'AdaMatch', 'Berthelot et al. 2021, arXiv 2106.04732'),
     _digits('dash', 'Dash', 'Xu et al. 2021, arXiv 2109.00650'),
+    _digits('comatch', 'CoMatch', 'Li et al. 2020, arXiv 2011.11183'),
+    _digits('simmatch', 'SimMatch', 'Zheng et al. 2022, arXiv 2203.06915'),
     _digits('uda', 'UDA', 'Xie et al. 2019, arXiv 1904.12848', system=2),
     # How TSAL moves its teacher; system 17 itself also is landmarks and video.
     _digits(

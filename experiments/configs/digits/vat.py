@@ -1,0 +1,17 @@
+"""VAT (Miyato et al. 2017) on digits, 40 labels.
+
+Without entropy: --config.args.entropy_weight=0.
+
+    python -m experiments.train --config=experiments/configs/digits/vat.py
+
+Time: not measured.
+Score: not run.
+"""
+
+from experiments.configs.digits.common import digits
+
+
+def get_config():
+    """Returns the configuration."""
+    # A digit has a length of about 4: its pixels are 64 numbers in [0, 1].
+    return digits('vat', size=1.5, entropy_weight=0.06, ratio=4.0)
