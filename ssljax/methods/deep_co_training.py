@@ -22,6 +22,7 @@ from ssljax.contracts import (
     inputs_of,
 )
 from ssljax.methods.learner import Aux, Optimizer, learner, start
+from ssljax.methods.mixed_inputs import mixed_inputs
 from ssljax.methods.parts import (
     choose,
     forward,
@@ -47,6 +48,7 @@ def deep_co_training(
     difference_weight: float = 0.5,
     weight: float | Schedule = 1.0,
     ratio: float = 7.0,
+    mixup: float = 0.0,
     joint: bool = False,
     ship: str = 'student',
 ) -> Method:
@@ -71,11 +73,14 @@ def deep_co_training(
       difference_weight: :math:`\lambda_d`.
       weight: lambda, the ramp of both.
       ratio: unlabelled rows for each labelled one.
+      mixup: alpha of ``mixed_inputs``, unlabelled rows with a shuffle of themselves; 1
+        in the audio comparison, 0 for none.
       joint: one forward pass for labelled and unlabelled rows of a network, or one
         each, as in the reference code.
       ship: whose weights ``predict`` uses: 'student' (f) or 'partner' (g).
 
-    Source: Qiao et al. 2018, arXiv 1803.05984; Labbeti/semi-supervised.
+    Source: Qiao et al. 2018, arXiv 1803.05984; Labbeti/semi-supervised, also for
+    ``mixup`` (Cances et al. 2022, arXiv 2102.08183).
     """
     task = task_of(task, num_classes, losses.cross_entropy)
     found = {name: _answer(network, name) for name in STREAMS}
@@ -128,7 +133,7 @@ def deep_co_training(
         metrics = {**loss_metrics(supervised, further), 'weight': ramp}
         return loss, Aux(metrics, stats)
 
-    return Method(
+    method = Method(
         init=init,
         step=learner(objective, optimizer),
         predict=found[ship],
@@ -139,6 +144,10 @@ def deep_co_training(
         answers=found,
         ship=ship,
     )
+    if not mixup:
+        return method
+    seen = ('unlabelled', 'weak')
+    return mixed_inputs(method, task, {seen: seen}, alpha=mixup)
 
 
 def _mean_cross_entropy(outputs: list[Outputs], others: list[Outputs]) -> Array:

@@ -29,6 +29,7 @@ from ssljax.contracts import (
     View,
     inputs_of,
 )
+from ssljax.methods import projection
 from ssljax.methods.joint import join
 from ssljax.methods.learner import Aux, Optimizer, learner, start
 from ssljax.methods.parts import (
@@ -107,8 +108,8 @@ def mixed(
       ship: whose weights ``predict`` uses.
 
     Raises:
-      InputError: if alpha is below 0; when traced, if inputs are no floats or answers
-        no distribution a row.
+      InputError: if alpha is below 0; when traced, if inputs are no floats, answers no
+        distribution a row, or features no vector a row.
     """
     if alpha < 0:
         raise InputError(f'alpha is {alpha}; give 0, which mixes nothing, or more.')
@@ -119,13 +120,8 @@ def mixed(
         inputs = inputs_of(task, batch['unlabelled'][taught_views[0]])
         networks = {'student': (network, inputs)}
         if turned is not None:
-
-            def run(key):
-                return network.apply(network.init(key, inputs), inputs, train=True)[0]
-
-            features = jax.eval_shape(run, key)['features']
-            empty = jnp.zeros(features.shape, features.dtype)
-            networks['head'] = (turned.head, empty)
+            both = projection.networks(network, turned.head, inputs)
+            networks['head'] = both['projector']
         memory = remember(teacher, rule, opinion_of(network, task, inputs))
         return start(key, networks, optimizer, given or {}, memory=memory)
 
@@ -173,11 +169,7 @@ def mixed(
             loss += ramp * unmixed * further['unmixed']
         if turned is not None:
             view_key, pass_key, head_key = jax.random.split(turn_key, 3)
-            example = unlabelled[taught_views[0]]
-            numbers = shards.row_numbers(len(targets.value), like=targets.value)
-            example = shards.by_rows(
-                jax.vmap(turned.view), row_keys(view_key, numbers), example
-            )
+            example = _turn(turned.view, view_key, unlabelled[taught_views[0]])
             (answer,), _ = run([example], pass_key)
             head = Variables(params['head'], state.stats['head'])
             said, new_stats['head'] = turned.head.apply(
@@ -201,6 +193,13 @@ def mixed(
         answers=found,
         ship=ship,
     )
+
+
+def _turn(view: View, key: Array, examples: dict) -> dict:
+    """The examples of a batch, each turned by a key of its own."""
+    rows = jax.tree.leaves(examples)[0].shape[0]
+    keys = row_keys(key, shards.row_numbers(rows, like=examples))
+    return shards.by_rows(jax.vmap(view), keys, examples)
 
 
 def _all(probs: Array) -> Targets:

@@ -53,6 +53,11 @@ TRIALS = {
         methods.fixmatch, ('strong',), LOW | {'ratio': 1.0, 'mixup': 0.75}
     ),
     'mean_teacher_mixup': Trial(methods.mean_teacher, ('weak',), {'mixup': 1.0}),
+    'deep_co_training_mixup': Trial(
+        methods.deep_co_training,
+        ('weak',),
+        {'size': 0.1, 'ratio': 1.0, 'mixup': 1.0},
+    ),
     'mixmatch': Trial(methods.mixmatch, ('weak', 'weak2'), {'weight': RAMP}),
     'remixmatch': Trial(
         methods.remixmatch,

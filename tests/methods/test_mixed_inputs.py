@@ -76,6 +76,23 @@ def test_mean_teacher_with_mixup(tiny, shares, monkeypatch):
     np.testing.assert_allclose(metrics['loss/supervised'], supervised, rtol=1e-5)
 
 
+def test_deep_co_training_with_mixup(tiny, shares, monkeypatch):
+    """Both networks see the mixture, and the labelled rows stay clean."""
+    order = NOISE.permutation(6)
+    monkeypatch.setattr(mixing, 'partners', lambda key, rows: jnp.asarray(order))
+    share = shares[0]
+    found = []
+    for mixup, seen in (0.0, share * WEAK + (1 - share) * WEAK[order]), (1.0, WEAK):
+        method = methods.deep_co_training(
+            *(tiny.mlp(), optax.sgd(1.0)), num_classes=3, mixup=mixup
+        )
+        batch = tiny.batch(LABELLED, LABEL, {'weak': seen})
+        batch['partner_labelled'] = batch['labelled']
+        state = method.init(jax.random.key(0), batch)
+        found.append(method.step(state, batch)[1]['loss'])
+    np.testing.assert_allclose(*found, rtol=1e-5)
+
+
 def test_refuses(tiny):
     method = methods.fixmatch(tiny.mlp(), optax.sgd(1.0), num_classes=3)
     task = tasks.classification(3)
