@@ -29,6 +29,9 @@ FREE = (
 )
 """Fields that may change between a run and its continuation."""
 
+LATER = {'precision': 'float32', 'accumulate': 1, 'partition': 'auto'}
+"""Fields that configurations of older jobs lack, with what these jobs do."""
+
 
 def claim(folder: Path, config: ConfigDict, *, overwrite: bool) -> None:
     """Makes the folder ready for a job of this configuration, new or continued.
@@ -150,6 +153,7 @@ def load_config(folder: Path) -> ConfigDict:
 
 def differences(old: dict[str, Any], new: dict[str, Any]) -> list[str]:
     """Returns 'field: old there, new now' for each that differs and may not."""
+    old, new = {**LATER, **old}, {**LATER, **new}
     return [
         f'{name}: {old.get(name)!r} there, {new.get(name)!r} now'
         for name in sorted(old.keys() | new.keys())

@@ -2,10 +2,11 @@
 
     python -m experiments.benchmarks.step_overhead
 
-FixMatch on images of the digits' size, the library's step against a step that imports
-nothing of ssljax but the network. Both are jitted with the state donated and run in
-turn, A B A B ..., so that a machine whose speed drifts slows both alike. Compared:
-the ratio of times, pair by pair; the FLOPs of the compiled programs; the traces.
+FixMatch on images of the digits' size, the library's step, laid out on all devices as
+the launcher does it, against a step that imports nothing of ssljax but the network.
+Both are jitted with the state donated and run in turn, A B A B ..., so that a machine
+whose speed drifts slows both alike. Compared: the ratio of times, pair by pair; the
+FLOPs of the compiled programs; the traces; what is held twice while the step runs.
 
 Floor: the arithmetic is the network's; what a library could add is bytes and kernels,
 which the compiled cost analysis would show.
@@ -26,6 +27,7 @@ from absl import app, flags
 
 from experiments.machine import describe
 from ssljax import methods, models, teachers
+from ssljax.train import sharding
 
 PAIRS = flags.DEFINE_integer('pairs', 40, 'Interleaved pairs of timings.')
 INNER = flags.DEFINE_integer('inner', 10, 'Steps in one timing.')
@@ -108,25 +110,39 @@ def measure(pairs: int, inner: int) -> dict:
         'labelled': {'index': index[:B], 'weak': views[0]},
         'unlabelled': {'index': index, 'weak': views[1], 'strong': views[2]},
     }
+    layout = sharding.layout()
+    placed = {'library': sharding.place(layout, batch), 'by hand': batch}
     runs, costs, traces = {}, {}, {'library': 0, 'by hand': 0}
     for name, make in (('library', library), ('by hand', by_hand)):
         init, step = make(network, optimizer)
-        state = init(jax.random.key(0), batch)
 
         def counted(state, batch, name=name, step=step):
             traces[name] += 1
             return step(state, batch)
 
-        jitted = jax.jit(counted, donate_argnums=0)
-        cost = jax.jit(step).lower(state, batch).compile().cost_analysis()
-        costs[name] = {'flops': cost['flops'], 'bytes': cost['bytes accessed']}
+        if name == 'library':
+            state = sharding.init(layout, init, jax.random.key(0), placed[name])
+            jitted = sharding.jit(layout, counted, state, donate=True)
+        else:
+            state = init(jax.random.key(0), batch)
+            jitted = jax.jit(counted, donate_argnums=0)
+        lowered = jax.jit(step, donate_argnums=0).lower(state, placed[name])
+        compiled = lowered.compile()
+        cost, memory = compiled.cost_analysis(), compiled.memory_analysis()
+        held = sum(x.nbytes for x in jax.tree.leaves(state))
+        costs[name] = {
+            'flops': cost['flops'],
+            'bytes': cost['bytes accessed'],
+            'state_bytes': held,
+            'state_bytes_not_overwritten': held - memory.alias_size_in_bytes,
+        }
         runs[name] = [jitted, state]
 
     def timing(name):
         jitted, state = runs[name]
         start = time.perf_counter()
         for _ in range(inner):
-            state, metrics = jitted(state, batch)
+            state, metrics = jitted(state, placed[name])
         jax.block_until_ready(state)
         runs[name][1] = state
         return (time.perf_counter() - start) / inner

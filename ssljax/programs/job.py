@@ -75,7 +75,8 @@ def feed_for(
     rows = {**job.data.rows, **(rows or {})}
     feeding = dict(job.feeding)
     if job.layout is not None and not opened:
-        sharding.check_batch(job.layout, method.needs, job.config.batch_size)
+        parts = getattr(job.config, 'accumulate', 1)
+        sharding.check_batch(job.layout, method.needs, job.config.batch_size, parts)
     if opened:
         if job.host_views:
             raise InputError(

@@ -275,13 +275,22 @@ def own_rows(count: int) -> slice:
     return slice(number * count // processes, (number + 1) * count // processes)
 
 
-def check_batch(layout: Layout, needs: Mapping[str, Stream], batch_size: int) -> None:
+def check_batch(
+    layout: Layout, needs: Mapping[str, Stream], batch_size: int, parts: int = 1
+) -> None:
     """Refuses a batch whose rows the devices can't share evenly.
+
+    Args:
+      layout: of the devices.
+      needs: ``Method.needs``.
+      batch_size: rows of a stream of ratio 1.
+      parts: slices of a batch, whose rows each device must have too.
 
     Raises:
       InputError: naming the nearest ``batch_size`` that they can share.
     """
-    shares = row_shares(layout)
+    devices = row_shares(layout)
+    shares = devices * parts
 
     def uneven(size):
         sizes = {name: round(size * one.ratio) for name, one in needs.items()}
@@ -297,8 +306,9 @@ def check_batch(layout: Layout, needs: Mapping[str, Stream], batch_size: int) ->
     )
     raise InputError(
         f'batch_size is {batch_size}, so the {name!r} batch has '
-        f'{round(batch_size * needs[name].ratio)} rows, which {shares} devices can not '
-        f'share evenly; the nearest batch_size that they can share is {near}.'
+        f'{round(batch_size * needs[name].ratio)} rows, which {devices} devices can '
+        f'not share evenly{f" in {parts} slices" * (parts > 1)}; the nearest '
+        f'batch_size that they can share is {near}.'
     )
 
 

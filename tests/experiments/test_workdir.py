@@ -36,6 +36,17 @@ def test_another_job_is_refused_unless_overwritten(tmp_path):
     assert workdir.load_config(tmp_path).optimizer.lr == 0.2
 
 
+def test_an_older_job_goes_on_as_it_was(tmp_path):
+    workdir.claim(tmp_path, _config(), overwrite=False)
+    (tmp_path / 'metrics.jsonl').write_text('{"step": 1}\n')
+    now = {'precision': 'float32', 'accumulate': 1, 'partition': 'auto'}
+    with pytest.raises(InputError, match="precision: 'float32' there, 'bfloat16' now"):
+        workdir.claim(
+            tmp_path, _config(**{**now, 'precision': 'bfloat16'}), overwrite=False
+        )
+    workdir.claim(tmp_path, _config(**now, dispatch=1), overwrite=False)
+
+
 def test_a_job_that_never_began_may_be_another(tmp_path):
     workdir.claim(tmp_path, _config(), overwrite=False)
     (tmp_path / 'metrics.jsonl').touch()

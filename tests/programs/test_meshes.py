@@ -168,6 +168,37 @@ def test_split_state_takes_its_share_of_memory(meshes):
     assert followed['block1']['0']['conv1']['kernel'] == kernel
 
 
+def test_the_new_state_takes_the_place_of_the_old(meshes):
+    method = meshes.METHODS['mean_teacher']
+    rows = {'labelled': np.arange(32), 'unlabelled': np.arange(64)}
+    feed = meshes.in_memory(meshes.SOURCE, rows, method.needs, batch_size=16, seed=0)
+    layout = sharding.layout(fsdp=8)
+    batch = sharding.place(layout, feed(0))
+    state = sharding.init(layout, method.init, jax.random.key(0), batch)
+    with jax.set_mesh(layout.mesh):
+        step = jax.jit(
+            method.step,
+            donate_argnums=0,
+            keep_unused=True,
+            out_shardings=(sharding.shardings(layout, state), None),
+        )
+        memory = step.lower(state, batch).compile().memory_analysis()
+    own = sum(x.addressable_shards[0].data.nbytes for x in jax.tree.leaves(state))
+    assert memory.alias_size_in_bytes == own
+
+
+def test_readme_on_devices(meshes, root):
+    text = (root / 'README.md').read_text().split('<!-- devices -->')[1]
+    code = text.split('```python\n')[1].split('```')[0]
+    method = meshes.METHODS['fixmatch']
+    rows = {'labelled': np.arange(32), 'unlabelled': np.arange(64)}
+    feed = meshes.in_memory(meshes.SOURCE, rows, method.needs, batch_size=16, seed=0)
+    names = {'method': method, 'feed': feed, 'key': jax.random.key(0)}
+    exec(compile(code, 'README.md', 'exec'), names)
+    assert int(names['state'].step) == 3
+    assert len(names['state'].step.devices()) == 8
+
+
 def test_rules(meshes):
     tree = {'conv': {'kernel': np.zeros((3, 4, 64)), 'bias': np.zeros(4)}}
     specs = lambda rules: jax.tree.map(  # noqa: E731
@@ -196,10 +227,11 @@ def test_refusals(meshes):
     with pytest.raises(InputError, match='state is whole on every device'):
         sharding.layout(fsdp=2, partition='shard_map')
     needs = meshes.METHODS['fixmatch'].needs
-    with pytest.raises(
-        InputError, match=r"is 30, so the 'labelled' batch has 30 rows, which 8 .* share is 32\."
-    ):
+    found = r"is 30, so the 'labelled' batch has 30 rows, which 8 .* can share is 32\."
+    with pytest.raises(InputError, match=found):
         sharding.check_batch(sharding.layout(), needs, 30)
     sharding.check_batch(sharding.layout(), needs, 32)
+    with pytest.raises(InputError, match=r'evenly in 4 slices; .* share is 64\.'):
+        sharding.check_batch(sharding.layout(), needs, 56, parts=4)
     with pytest.raises(InputError, match='12 rows in some stream, which 8 devices'):
         sharding.place(sharding.layout(), {'labelled': {'image': np.zeros((12, 2))}})
