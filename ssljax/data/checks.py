@@ -141,10 +141,9 @@ def rows(name: str, numbers: np.ndarray, size: int) -> None:
         )
 
 
-def batch(name: str, size: int, available: int) -> None:
-    """Refuses a batch of no rows, or of more rows than there are to draw from."""
-    if not 1 <= size <= available:
+def batch(name: str, size: int) -> None:
+    """Refuses a batch of no rows."""
+    if size < 1:
         raise InputError(
-            f'the {name!r} batch is {size} rows, but there are {available} to draw '
-            f'from; choose batch_size so that it is from 1 to {available}.'
+            f'the {name!r} batch is {size} rows; choose a larger batch_size or ratio.'
         )

@@ -72,6 +72,14 @@ def test_every_epoch_shows_every_row_once_and_batches_run_across(feed):
     assert len({tuple(epoch) for epoch in epochs}) > 1
 
 
+def test_a_batch_of_more_rows_than_there_are_goes_through_them_again(feed):
+    draw = feed(batch_size=15)
+    batches = [draw(step)['labelled']['index'] for step in range(2)]
+    assert [len(rows) for rows in batches] == [15, 15]
+    for epoch in np.concatenate(batches).reshape(5, 6):
+        np.testing.assert_array_equal(np.sort(epoch), np.arange(6))
+
+
 def test_seeds_and_streams_shuffle_differently(feed):
     needs = {name: Stream(('image',)) for name in 'ab'}
     rows = dict.fromkeys('ab', np.arange(20))
@@ -83,7 +91,6 @@ def test_seeds_and_streams_shuffle_differently(feed):
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
-        ({'batch_size': 7}, "'labelled' batch is 7 rows, but there are 6"),
         ({'batch_size': 0}, "'labelled' batch is 0 rows"),
         ({'seed': -1}, 'seed is -1'),
         ({'rows': ROWS | {'unlabelled': np.array([], int)}}, 'is empty'),

@@ -209,7 +209,6 @@ def test_closing_ends_its_threads_and_it_may_go_on(stream):
     [
         ({'needs': {'labelled': Stream(('images',))}}, "mean 'image'"),
         ({'rows': {'labelled': ROWS['labelled']}}, "is 'unlabelled'; known: labelled"),
-        ({'batch_size': 9}, "'labelled' batch is 9 rows, but there are 8"),
         ({'workers': -1}, 'workers, threads are -1'),
         ({'seed': -1}, 'seed is -1'),
         ({'source': Lazy(dict.fromkeys(range(20), 'torn'))}, 'first 28 rows can be'),

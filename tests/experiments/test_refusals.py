@@ -22,10 +22,9 @@ import pytest
         ('--config.optimizer.lr=nan', 'optimizer.lr is nan'),
         ('--config.precision=float16', "precision is 'float16'; known: bfloat16,"),
         ('--config.accumulate=0', 'accumulate is 0; give a number above 0'),
-        ('--config.accumulate=3', "32 rows in its stream 'labelled'"),
+        ('--config.accumulate=3', 'not share evenly in 3 slices'),
         ('--config.ema=1', 'ema is 1.0'),
         ('--config.ramp=2', 'ramp is 2.0'),
-        ('--config.batch_size=64', "the 'labelled' batch is 64 rows, but there are 40"),
         (
             '--config.labels_per_class=500',
             'class 0 has 108 training examples, but labels_per_class asks for 500',
