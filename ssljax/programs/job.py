@@ -97,7 +97,8 @@ def feed_for(
     )
     if not job.host_views:
         return feed
-    return on_host(feed, prepare(method.needs, job.views), key)
+    number = jax.process_index()
+    return on_host(feed, prepare(method.needs, job.views, process=number), key)
 
 
 def scorer(job: Job, part: str) -> Callable[[Method, State], dict[str, float]]:

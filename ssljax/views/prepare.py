@@ -76,7 +76,9 @@ def step_key(key: Array, step: Array | int) -> Array:
     return jax.random.fold_in(jax.random.fold_in(key, step), tag)
 
 
-def prepare(needs: Mapping[str, Stream], views: Mapping[str, View]) -> Callable:
+def prepare(
+    needs: Mapping[str, Stream], views: Mapping[str, View], *, process: int = 0
+) -> Callable:
     """Returns ``prepare(key, raw) -> batch``: adds the views that ``needs`` names.
 
     A digit after a view's name draws it again: 'weak' and 'weak2' are two independent
@@ -93,6 +95,8 @@ def prepare(needs: Mapping[str, Stream], views: Mapping[str, View]) -> Callable:
     Args:
       needs: streams by name, as in ``Method.needs``.
       views: view functions by name, for one example each.
+      process: whose part of each batch it is that ``raw`` holds, where views are drawn
+        on hosts that have a part each.
 
     Raises:
       InputError: if a view is needed and not given, or (when called) a stream is
@@ -118,7 +122,7 @@ def prepare(needs: Mapping[str, Stream], views: Mapping[str, View]) -> Callable:
                 example = {**_gathered(stream, example['index'], raw), **example}
             fields = {k: v for k, v in example.items() if k != 'index'}
             rows = example['index'].shape[0]
-            own = shards.row_numbers(rows, like=example['index'])
+            own = process * rows + shards.row_numbers(rows, like=example['index'])
             batch[name] = dict(example)
             for view in stream.views:
                 tag = zlib.crc32(f'{name}/{view}'.encode())

@@ -65,3 +65,21 @@ def test_it_is_one_step_ahead_until_closed(feed):
     host.close()
     assert asked in ([0, 1], [0, 1, 2]) and closed == [True]
     assert not [t for t in threading.enumerate() if t.name.startswith('views')]
+
+
+def test_hosts_draw_the_views_of_one_for_their_parts():
+    image = np.random.default_rng(0).random((12, 6, 6, 1), np.float32)
+    source = data.Arrays({'image': image})
+    whole, *parts = (
+        data.on_host(
+            data.in_memory(
+                source, ROWS, NEEDS, batch_size=4, seed=0, process=(number, count)
+            ),
+            views.prepare(NEEDS, VIEWS, process=number),
+            jax.random.key(3),
+        )(5)
+        for number, count in ((0, 1), (0, 2), (1, 2))
+    )
+    jax.tree.map(
+        lambda a, *b: np.testing.assert_array_equal(a, np.concatenate(b)), whole, *parts
+    )
