@@ -18,6 +18,7 @@ from ssljax.methods.learner import Aux, apply_gradients, learner, prepared
 from ssljax.methods.mean_teacher import mean_teacher
 from ssljax.methods.mixed_inputs import mixed_inputs
 from ssljax.methods.mixmatch import mixmatch
+from ssljax.methods.noisy_student import noisy_student
 from ssljax.methods.pi_model import pi_model
 from ssljax.methods.pseudo_label import pseudo_label
 from ssljax.methods.remixmatch import remixmatch
@@ -50,6 +51,7 @@ __all__ = [
     'mean_teacher',
     'mixed_inputs',
     'mixmatch',
+    'noisy_student',
     'pi_model',
     'prepared',
     'pseudo_label',

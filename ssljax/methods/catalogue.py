@@ -151,6 +151,12 @@ ROWS = (
         level='proof',
     ),
     _digits(
+        'noisy_student',
+        'Noisy Student',
+        'Xie et al. 2019, arXiv 1911.04252',
+        program='rounds:rounds',
+    ),
+    _digits(
         'active',
         'Active learning by k-centre',
         'choice of PCoreSet 2025, arXiv 2506.00910',

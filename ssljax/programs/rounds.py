@@ -1,24 +1,33 @@
 """Rounds: train anew, sweep the pool, choose, and again with more labels.
 
-Self-training labels by the network's own confident answers; active learning asks for
-true labels. Only the choice differs.
+Self-training labels by the network's own confident answers; Noisy Student teaches them
+softly, to larger networks under noise; active learning asks for true labels. Only the
+choice differs.
 """
 
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from ssljax import solvers, targets
-from ssljax.contracts import Evidence, InputError
+from ssljax.contracts import Evidence, InputError, Targets
 from ssljax.data import checks, collate, overlay
 from ssljax.data.sources import NO_LABEL, Source
 from ssljax.programs.job import Job, answering, feed_for, scorer
 from ssljax.programs.run import Run
+
+
+class Lesson(NamedTuple):
+    """What a round learns from, by row of the pool."""
+
+    known: np.ndarray  # [N] bool, rows whose true label was used
+    label: np.ndarray  # [N] int, what a row is learnt as; NO_LABEL for none
+    targets: Targets | None = None  # what the unlabelled stream is taught, if anything
 
 
 def rounds(run: Run, job: Job) -> dict[str, Any]:
@@ -31,7 +40,14 @@ def rounds(run: Run, job: Job) -> dict[str, Any]:
       answers; rows of known label keep theirs, all others are labelled anew each round,
     - 'k_centre': ``rounds.ask`` more true labels, of the rows that cover the answers
       best (``solvers.k_centre``),
-    - 'random': ``rounds.ask`` more true labels, of any rows.
+    - 'random': ``rounds.ask`` more true labels, of any rows,
+    - 'balanced': of the rows whose confidence reaches ``rounds.threshold``, the
+      ``rounds.per_class`` surest of each class, classes weighing alike
+      (``targets.balance``); the answers themselves are taught if ``rounds.soft``, else
+      the guesses. For ``methods.noisy_student``, whose labelled rows stay.
+
+    ``rounds.networks`` may change the network of earlier rounds, ``{'round0':
+    arguments}``: a smaller teacher before a larger student.
 
     Returns:
       What the last round recorded and scored, named as by ``single``, but with the
@@ -43,47 +59,55 @@ def rounds(run: Run, job: Job) -> dict[str, Any]:
     config = job.config.rounds
     checks.known('rounds.policy', config.policy, POLICIES)
     validation, test = scorer(job, 'validation'), scorer(job, 'test')
-    method = job.method()
+    networks = config.get('networks', {})
     pool = job.data.rows['unlabelled']
-    answer = answering(job, method)
     examples = collate(job.data.source, pool, job.task.inputs)
     truth = job.data.source.columns['label'][pool]
     known = np.isin(pool, job.data.rows['labelled'])
-    label = np.where(known, truth, NO_LABEL)
+    lesson = Lesson(known, np.where(known, truth, NO_LABEL))
+    usual = job.method()
+    answer = answering(job, usual)
+
+    # The last one lies where the other commands look for it.
+    names = [*(f'round{r}' for r in range(config.count - 1)), 'main']
+    for name in networks:
+        checks.known('a round of rounds.networks', name, names[:-1])
 
     found: dict[str, Any] = {}
     seconds = 0.0
-    for r in range(config.count):
-        last = r == config.count - 1
-        name = 'main' if last else f'round{r}'  # where the other commands look for it
-        source = overlay(job.data.source, pool, {'label': label})
-        taught = pool[label != NO_LABEL]
+    for r, name in enumerate(names):
+        method = job.method(network=networks[name]) if name in networks else usual
+        source = overlay(job.data.source, pool, {'label': lesson.label})
+        taught = lesson.label != NO_LABEL
+        labelled = pool[taught if lesson.targets is None else lesson.known]
         state = run.fit(
             name,
             method,
             feed_for(
-                _over(job, source), method, run.key(name), rows={'labelled': taught}
+                _over(job, source), method, run.key(name), rows={'labelled': labelled}
             ),
             job.config.steps,
+            given=_given(lesson, pool),
             evaluate=validation,
         )
         score = run.once(f'test{r}', functools.partial(test, method, state))
         seconds += run.record(name)['wall_seconds']
-        checked = (label != NO_LABEL) & (truth != NO_LABEL)
+        checked = taught & (truth != NO_LABEL)
         found[f'test_accuracy/{r}'] = score['test_accuracy']
-        found[f'rows/{r}'] = len(taught)
-        found[f'label_accuracy/{r}'] = float(np.mean((label == truth)[checked]))
-        if not last:
+        found[f'rows/{r}'] = int(taught.sum())
+        found[f'label_accuracy/{r}'] = float(np.mean((lesson.label == truth)[checked]))
+        if name != 'main':
             # Rows as they are, without a view: its noise would leak into the choice.
-            probs = run.once(f'sweep{r}', functools.partial(answer, state, examples))
+            asked = answer if method is usual else answering(job, method)
+            probs = run.once(f'sweep{r}', functools.partial(asked, state, examples))
             key = run.key(f'choice{r}')
-            known, label = POLICIES[config.policy](key, probs, known, truth, config)
+            lesson = POLICIES[config.policy](key, probs, lesson.known, truth, config)
     return {
         **run.record('main'),
         **score,
         **found,
         'test_accuracy_first_round': found['test_accuracy/0'],
-        'labels': int(known.sum()),
+        'labels': int(lesson.known.sum()),
         'wall_seconds': seconds,
     }
 
@@ -92,11 +116,24 @@ def confident(key, probs, known, truth, settings):
     """Labels the pool by what a target rule makes of the answers."""
     del key
     rule = targets.chain(targets.threshold(settings.threshold), targets.harden())
-    asked = targets.from_prediction(probs)
-    evidence = Evidence(step=jnp.zeros((), int))
-    lesson, _ = rule.update(asked, rule.init(asked), evidence)
-    guess = np.where(lesson.weight > 0, lesson.value, NO_LABEL)
-    return known, np.where(known, truth, guess)
+    taught = _made(rule, probs)
+    guess = np.where(taught.weight > 0, taught.value, NO_LABEL)
+    return Lesson(known, np.where(known, truth, guess))
+
+
+def balanced(key, probs, known, truth, settings):
+    """Teaches the surest rows of each class, as much of each class."""
+    del key
+    probs = np.where(known[:, None], np.eye(probs.shape[-1], dtype='f')[truth], probs)
+    rule = targets.chain(
+        targets.threshold(settings.threshold), targets.balance(settings.per_class)
+    )
+    taught = _made(rule, probs)
+    guess = np.argmax(probs, axis=-1)
+    if not settings.soft:
+        taught = taught._replace(value=jax.nn.one_hot(guess, probs.shape[-1]))
+    label = np.where(known | (taught.weight > 0), guess, NO_LABEL)
+    return Lesson(known, label.astype(truth.dtype), taught)
 
 
 def k_centre(key, probs, known, truth, settings):
@@ -120,8 +157,13 @@ def random(key, probs, known, truth, settings):
     return _asked(choose, known, truth, settings.ask)
 
 
-POLICIES = {'confident': confident, 'k_centre': k_centre, 'random': random}
-"""``(key, probs [N, C], known [N] bool, truth [N], settings) -> known, label [N]``."""
+POLICIES = {
+    'balanced': balanced,
+    'confident': confident,
+    'k_centre': k_centre,
+    'random': random,
+}
+"""``(key, probs [N, C], known [N] bool, truth [N], settings) -> Lesson``."""
 
 
 def _asked(choose, known, truth, ask):
@@ -131,7 +173,27 @@ def _asked(choose, known, truth, ask):
         raise InputError(f'rounds.ask is {ask}, but {left} labels are left to ask for.')
     known = known.copy()
     known[rows[np.asarray(choose(rows))]] = True
-    return known, np.where(known, truth, NO_LABEL)
+    return Lesson(known, np.where(known, truth, NO_LABEL))
+
+
+def _made(rule, probs):
+    """What a rule makes of the answers on the pool."""
+    asked = targets.from_prediction(probs)
+    evidence = Evidence(step=jnp.zeros((), int))
+    return rule.update(asked, rule.init(asked), evidence)[0]
+
+
+def _given(lesson: Lesson, pool: np.ndarray) -> dict[str, Targets]:
+    """The targets of a lesson by row of the source, as a method takes them."""
+    if lesson.targets is None:
+        return {}
+
+    def by_row(x):
+        table = np.zeros((pool.max() + 1, *x.shape[1:]), np.float32)
+        table[pool] = x
+        return table
+
+    return {'targets': jax.tree.map(by_row, lesson.targets)}
 
 
 def _over(job: Job, source: Source) -> Job:

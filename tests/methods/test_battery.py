@@ -15,6 +15,7 @@ import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from ssljax import methods, schedules, tasks, teachers, views
+from ssljax.contracts import Targets
 from ssljax.methods import catalogue
 
 B = 8  # labelled rows; ratios are 1, so unlabelled ones too, for 8 devices to share
@@ -37,6 +38,16 @@ class Trial(NamedTuple):
 def at_clients(network, **options):
     local = methods.fixmatch(network, teacher=teachers.ema(0.9), **options)
     return methods.federated(local, clients=2, local_steps=2)
+
+
+def after_a_teacher(network, **options):
+    method = methods.noisy_student(network, **options)
+
+    def init(key, batch, given=None):
+        lessons = Targets(jnp.eye(B, 3), jnp.arange(B, dtype=jnp.float32))
+        return method.init(key, batch, {'targets': lessons, **(given or {})})
+
+    return method._replace(init=init)
 
 
 TRIALS = {
@@ -103,6 +114,10 @@ TRIALS = {
         | {'target_from': 'teacher', 'teacher': teachers.ema(0.9)},
         networks={'projector': 4},
     ),
+    'noisy_student_first': Trial(  # nobody has answered yet
+        methods.noisy_student, (), {'ratio': 1.0, 'rows': B}
+    ),
+    'noisy_student': Trial(after_a_teacher, ('strong',), {'ratio': 1.0, 'rows': B}),
     'two_update': Trial(methods.two_update, ('strong', 'weak2'), LOW),
     'fst_deep': Trial(methods.fst, ('strong',), LOW | {'ahead': 1}),
     'fst_wide': Trial(methods.fst, ('strong',), LOW | {'ahead': 2, 'look': 'wide'}),

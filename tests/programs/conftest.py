@@ -75,6 +75,8 @@ def make_job():
                 arguments['projector'] = models.mlp(4, hidden=(8,))
             else:
                 arguments['teacher'] = teachers.ema(0.9)
+            if build is methods.noisy_student:
+                arguments |= {'rows': 60, 'view': 'weak', 'ratio': 1.0}
             if build is methods.distil:
                 arguments['teacher_network'] = models.mlp(3, hidden=(8,))
             net = models.mlp(3, **{'hidden': (8,), **(network or {})})

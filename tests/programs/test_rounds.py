@@ -6,10 +6,11 @@ from ml_collections import ConfigDict
 from ssljax import solvers
 from ssljax.contracts import InputError
 from ssljax.programs import Run
-from ssljax.programs.job import answering
+from ssljax.programs.job import answering, feed_for
 from ssljax.programs.rounds import POLICIES, rounds
 
 SELF = {'count': 3, 'policy': 'confident', 'threshold': 0.8}
+NOISY = {'count': 3, 'policy': 'balanced', 'threshold': 0.3, 'per_class': 12}
 ASK = {'count': 3, 'policy': 'k_centre', 'ask': 5}
 
 
@@ -51,6 +52,52 @@ def test_self_training_learns_from_its_own_answers(tmp_path, make_job):
     kernels = [np.asarray(p['student']['Dense_0']['kernel']) for p in run.first]
     assert not np.allclose(kernels[0], kernels[1])
     np.testing.assert_array_equal(truth, np.arange(120) % 3)
+
+
+@pytest.mark.parametrize('soft', [True, False])
+def test_noisy_student_is_taught_by_balanced_answers(tmp_path, make_job, soft):
+    networks = {'round0': {'hidden': (4,)}}
+    settings = {**NOISY, 'soft': soft, 'networks': networks}
+    job = build(make_job, 'noisy_student', **settings)
+
+    class Given(Watched):
+        def fit(self, name, method, feed, steps, **options):
+            self.given = [*getattr(self, 'given', []), options['given']]
+            return super().fit(name, method, feed, steps, **options)
+
+    run = Given(tmp_path)
+    results = rounds(run, job)
+
+    # The labelled stream stays what it was; there are answers from the second round on.
+    assert all(set(taught) == set(range(6)) for taught in run.taught)
+    assert run.given[0] == {}
+    for r in 1, 2:
+        value, weight = run.given[r]['targets']
+        assert value.shape == (60, 3) and weight.shape == (60,)
+        guess = value.argmax(-1)
+        for c in range(3):
+            np.testing.assert_allclose(weight[guess == c].sum(), 12, rtol=1e-5)
+        assert results[f'rows/{r}'] >= np.sum(weight > 0) > 20
+        sure = value[weight > 0].max(-1)
+        assert np.all(sure == 1) != soft
+        np.testing.assert_array_equal(guess[:6], np.arange(6) % 3)
+    # Students are larger than the first teacher.
+    widths = [p['student']['Dense_0']['kernel'].shape[1] for p in run.first]
+    assert widths == [4, 8, 8]
+    assert results['test_accuracy'] > 0.8
+    assert results['labels'] == 6
+    # As the other commands find it.
+    method = job.method()
+    feed = feed_for(job, method, run.key('main'))
+    state = Run(tmp_path, progress=False).restore('main', method, feed)
+    np.testing.assert_array_equal(state.frozen['targets'].weight, weight)
+
+
+def test_refuses_a_network_of_no_round(tmp_path, make_job):
+    settings = {**NOISY, 'soft': True, 'networks': {'round2': {'hidden': (4,)}}}
+    job = build(make_job, 'noisy_student', **settings)
+    with pytest.raises(InputError, match="rounds.networks is 'round2'.*round0, round1"):
+        rounds(Watched(tmp_path), job)
 
 
 @pytest.fixture(scope='module')
@@ -119,13 +166,13 @@ def choose(policy, **settings):
 
 
 def test_confident_keeps_what_is_known():
-    known, label = choose('confident', threshold=0.8)
+    known, label, _ = choose('confident', threshold=0.8)
     np.testing.assert_array_equal(label, [1, -1, 1, -1, 1])
     np.testing.assert_array_equal(known, KNOWN)
 
 
 def test_only_rows_with_a_truth_are_asked_for():
-    known, label = choose('k_centre', ask=2)
+    known, label, _ = choose('k_centre', ask=2)
     chosen = solvers.k_centre(PROBS[:4], np.array([0]), 2)
     np.testing.assert_array_equal(np.flatnonzero(known), sorted([0, *chosen]))
     np.testing.assert_array_equal(label, np.where(known, TRUTH, -1))
