@@ -330,13 +330,14 @@ def test_eight_devices_are_one(case):
 
 
 def test_eight_devices_by_shard_map_are_one(case):
-    """Each device runs the step on its own rows, and says by itself what it sends."""
+    """In a mesh of the user's own: each device runs the step on its own rows."""
     one = case.init(jax.random.key(3), case.raw())
     _, metrics = jax.eval_shape(case.method.step, one, case.raw())
-    all_alike, by_row = PartitionSpec(), PartitionSpec('data')
+    all_alike, by_row = PartitionSpec(), PartitionSpec(('hosts', 'chips'))
+    auto = (AxisType.Auto, AxisType.Auto)
     step = jax.shard_map(
         case.method.step,
-        mesh=jax.make_mesh((8,), ('data',), axis_types=(AxisType.Auto,)),
+        mesh=jax.make_mesh((2, 4), ('hosts', 'chips'), axis_types=auto),
         in_specs=(all_alike, by_row),
         out_specs=(
             all_alike,

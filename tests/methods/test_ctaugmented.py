@@ -6,6 +6,7 @@ import numpy as np
 import optax
 import pytest
 from flax import nnx
+from jax.sharding import AxisType, PartitionSpec
 
 from ssljax import methods, models, views
 
@@ -69,6 +70,26 @@ def test_the_bins_are_state_and_move_by_what_was_probed(method, steps):
     assert 0 < metrics['probe_error'] < 1
     assert (second.memory['ctaugment'] != first.memory['ctaugment']).any()
     assert 'teacher' in first.memory or 'rule' in first.memory  # the method's own stays
+
+
+def test_two_devices_move_the_bins_as_one(method, steps):
+    mesh = jax.make_mesh((2,), ('data',), axis_types=(AxisType.Auto,))
+    everywhere, by_row = PartitionSpec(), PartitionSpec('data')
+    state = method.init(jax.random.key(0), RAW)
+    metrics = {**dict.fromkeys(steps[0][1], everywhere), 'seen': by_row}
+    step = jax.shard_map(
+        method.step,
+        mesh=mesh,
+        in_specs=(everywhere, by_row),
+        out_specs=(everywhere, metrics),
+    )
+    found = jax.jit(step)(state, RAW)
+
+    def assert_close(x, y):
+        if not jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+            np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-5)
+
+    jax.tree.map(assert_close, found, steps[0])
 
 
 def test_strong_views_come_from_the_bins_and_weak_ones_do_not(method):

@@ -1,12 +1,15 @@
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax.sharding import AxisType, PartitionSpec
 
-from ssljax import methods, views
+from ssljax import losses, methods, views
 from ssljax.contracts import InputError, State, Variables
-from ssljax.methods.learner import Aux, learner, start
+from ssljax.methods.learner import Aux, gradients, learner, start
 
 KEY = jax.random.key(0)
 IMAGES = jnp.ones((2, 5))
@@ -53,6 +56,33 @@ def test_nothing_is_shared_even_if_the_optimizer_would(tiny):
     state = method.init(KEY, batch, {'student': variables})
     state, _ = jax.jit(method.step, donate_argnums=0)(state, batch)
     assert_same(state.opt['student'], variables.params)
+
+
+def test_gradients_are_of_all_rows_in_one_message():
+    """Of a loss for all rows, of a mean over a device's own, and of no row at all."""
+    params = {'w': jnp.arange(5.0), 'b': jnp.ones(())}
+    images = jax.random.normal(KEY, (16, 5))
+
+    def objective(params, images):
+        own = jnp.tanh(images @ params['w'] + params['b'])
+        loss = losses.masked_mean(own, own > 0, over='kept') + jnp.mean(own**2)
+        return loss + jnp.sum(params['w'] ** 2), {}
+
+    grad = gradients(objective)
+    mesh = jax.make_mesh((8,), ('batch',), axis_types=(AxisType.Auto,))
+    apart = jax.shard_map(
+        grad,
+        mesh=mesh,
+        in_specs=(PartitionSpec(), PartitionSpec('batch')),
+        out_specs=PartitionSpec(),
+    )
+    jax.tree.map(
+        lambda x, y: np.testing.assert_allclose(x, y, rtol=1e-5, atol=1e-6),
+        jax.jit(apart)(params, images),
+        grad(params, images),
+    )
+    traced = str(jax.make_jaxpr(apart)(params, images))
+    assert len(re.findall(r'f32\[5\] = psum', traced)) == 1  # though w is used twice
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,11 @@
 """From raw batches to views: which keys, which streams."""
 
+import zlib
+
 import jax
 import numpy as np
 import pytest
+from jax.sharding import AxisType, PartitionSpec
 
 from ssljax import views
 from ssljax.contracts import InputError, Stream
@@ -51,6 +54,23 @@ def test_every_view_of_every_row_is_its_own_draw():
     np.testing.assert_array_equal(
         alone['unlabelled']['strong']['key'], unlabelled['strong']['key']
     )
+
+
+def test_rows_draw_by_their_number():
+    run = views.prepare(ONE, {'strong': shown('strong')})
+    drawn = run(jax.random.key(0), RAW)['unlabelled']['strong']['key']
+    tagged = jax.random.fold_in(jax.random.key(0), zlib.crc32(b'unlabelled/strong'))
+    expected = jax.random.key_data(jax.random.split(tagged, 4))
+    np.testing.assert_array_equal(drawn, expected)  # the bits of older jobs
+    mesh = jax.make_mesh((2,), ('data',), axis_types=(AxisType.Auto,))
+    spec = PartitionSpec('data')
+    apart = jax.shard_map(
+        run, mesh=mesh, in_specs=(PartitionSpec(), spec), out_specs=spec
+    )
+    with jax.set_mesh(mesh):
+        found = [fn(jax.random.key(0), RAW) for fn in (apart, jax.jit(run))]
+    for batch in found:
+        np.testing.assert_array_equal(batch['unlabelled']['strong']['key'], drawn)
 
 
 def test_prepare_maps_over_seeds():
