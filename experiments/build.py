@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 import operator
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -38,18 +39,25 @@ VIEWS = (
 colours, what hides a part. Configurations forget the order of their fields."""
 
 
-def job(config: Any, folder: Path | None = None) -> Job:
+def job(
+    config: Any, folder: Path | None = None, *, shared: dict[Any, Any] | None = None
+) -> Job:
     """Builds what a program works with.
 
     Args:
       config: a ConfigDict as ``experiments/configs/digits/common.py`` makes it.
       folder: of the job, for the list of rows that can't be decoded; None stops at the
         first of them.
+      shared: what jobs before this one left here to be used again, and where this one
+        leaves its own: a task, views and Methods that are built of the same things are
+        the same objects then, and what was compiled for one job serves the others. A
+        method that is built of rows is shared where these are equal.
 
     Raises:
       InputError: if a field has a value that can't be used; the message names it.
     """
     check(config)
+    shared = {} if shared is None else shared
     dataset = data.load(
         config.data,
         labels_per_class=config.labels_per_class or None,
@@ -60,28 +68,36 @@ def job(config: Any, folder: Path | None = None) -> Job:
     example = dataset.source[int(dataset.rows['labelled'][0])]
     task = tasks.classification_of(example, dataset.num_classes)
     seen = {name: view(spec) for name, spec in config.views.items()}
+    see = views.plain(seen.get('plain', views.identity))
+    alike = _alike(config, dataset, example)
+    task, seen, see = shared.setdefault(alike, (task, seen, see))
     feeding = {**config.get('feed', {}), 'quarantine': folder}
     where = feeding.pop('views', 'step')
     checks.known('feed.views', where, ('step', 'host'))
     host_views = where == 'host'
 
     def method(name=None, *, steps=None, network=None, **arguments) -> Method:
-        name = name or config.method
-        arguments = {**config.args.to_dict(), **arguments}
+        builder = catalogue.resolve(catalogue.find(name or config.method).build)
+        rows = {n: x.tobytes() for n, x in rows_for(builder, dataset).items()}
+        same = (alike, name, steps, tuple(rows.items()))
+        plain = not network and not arguments
+        if plain and same in shared:
+            return shared[same]
         found = build(
-            catalogue.resolve(catalogue.find(name).build),
+            builder,
             config,
             dataset,
             task,
             steps=steps or config.steps,
             network=network or {},
-            arguments=arguments,
+            arguments={**config.args.to_dict(), **arguments},
         )
-        if host_views:
-            return found
-        return methods.prepared(found, views.prepare(found.needs, seen))
+        if not host_views:
+            found = methods.prepared(found, views.prepare(found.needs, seen))
+        if plain:
+            shared[same] = found
+        return found
 
-    see = views.plain(seen.get('plain', views.identity))
     return Job(config, dataset, task, method, seen, see, feeding, host_views)
 
 
@@ -177,11 +193,10 @@ def build(
         for name, spec in config.networks.items()
         if name in wanted
     }
-    rows = dataset.rows
-    what = {'rows': rows['unlabelled'], 'labelled_rows': rows['labelled']}
-    what |= {'steps': steps}
+    what: dict[str, Any] = {'steps': steps}
     what |= {'task': task} if 'task' in wanted else {'num_classes': dataset.num_classes}
     decided = {name: x for name, x in what.items() if name in wanted}
+    decided |= rows_for(builder, dataset)
     return builder(
         **nets,
         optimizer=methods.accumulated(
@@ -189,6 +204,24 @@ def build(
         ),
         **{**decided, **arguments},
     )
+
+
+def rows_for(
+    builder: Callable[..., Method], dataset: data.Dataset
+) -> dict[str, np.ndarray]:
+    """Returns the rows that a method's builder asks for: all that it has of a split."""
+    parts = {'rows': 'unlabelled', 'labelled_rows': 'labelled'}
+    wanted = inspect.signature(builder).parameters
+    return {name: dataset.rows[x] for name, x in parts.items() if name in wanted}
+
+
+def _alike(config: Any, dataset: data.Dataset, example: Mapping[str, Any]) -> str:
+    """All that a job's task, views and Methods are built of, but for rows."""
+    fields = workdir.flat(config)
+    fields.pop('seed')  # of the split, the order of the rows and the keys
+    arrays = {name: np.asarray(value) for name, value in example.items()}
+    shapes = {name: [str(x.dtype), x.shape] for name, x in arrays.items()}
+    return json.dumps([fields, shapes, dataset.num_classes], sort_keys=True)
 
 
 def net(

@@ -11,19 +11,23 @@ Each cell of the table is a configuration, with fields of its own, and a seed; t
 configuration is the baseline. A cell is one job of ``experiments.train`` and one file
 ``cells/<label>-seed<seed>.json``; one that is there is not run again, and what was not
 run stands in the table with its command. Without ``--run`` nothing is trained.
+
+The seeds of a configuration are trained one after another in this process, where what
+they share is compiled once; the same command goes on where it was stopped.
 """
 
 from __future__ import annotations
 
 import json
-import subprocess
+import sys
+import traceback
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from absl import flags
 
-from experiments import cells, launch, tables
+from experiments import cells, jobs, launch, tables
 from ssljax.contracts import InputError
 from ssljax.train import writers
 
@@ -58,14 +62,37 @@ def main() -> int:
         cells.configuration(cell, seeds[0])
 
     out = Path(_OUT.value)
-    found, status = {}, 0
-    for seed in seeds:  # outermost, so that there are pairs early
+    found = {(c, seed): cells.collect(c, seed, out) for c in chosen for seed in seeds}
+    status = 0
+    if _RUN.value:
+        launch.keep_compiled()
         for cell in chosen:
-            found[cell, seed] = cells.collect(cell, seed, out)
-            if found[cell, seed] is None and _RUN.value:
-                status = subprocess.call(cells.command(cell, seed, out)) or status
-                found[cell, seed] = cells.collect(cell, seed, out)
+            missing = [seed for seed in seeds if found[cell, seed] is None]
+            status = train(cell, missing, out) or status
+            found |= {(cell, s): cells.collect(cell, s, out) for s in missing}
     write(out, chosen, seeds, found, _METRIC.value)
+    return status
+
+
+def train(cell: cells.Cell, seeds: Sequence[int], out: Path) -> int:
+    """Trains the seeds of a cell in this process, compiled once; returns a status.
+
+    A seed that can't be trained is told of, and the others are.
+    """
+    status = 0
+    shared: dict[Any, Any] = {}
+    for seed in seeds:
+        config, folder = cells.configuration(cell, seed), cells.folder(cell, seed, out)
+        try:
+            jobs.train(config.copy_and_resolve_references(), folder, shared=shared)
+        except Exception as error:
+            where = f'cell {cell.label!r}, seed {seed}: '
+            try:
+                status = launch.answer(error, where)
+            except Exception:  # a mistake in the code of one method
+                status = 1
+                print(where, file=sys.stderr)
+                traceback.print_exc()
     return status
 
 

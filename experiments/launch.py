@@ -35,17 +35,10 @@ def run(main: Callable[[], int | None], *, config: str | None = None) -> None:
             if len(argv) > 1:
                 raise InputError(f'{argv[1:]} are no flags; every flag starts with --.')
             return main()
-        except InputError as error:
-            return _say(error, 2)
         except KeyboardInterrupt:
             return _say('interrupted', 130)
         except Exception as error:
-            # Imported here: a refusal should not wait for flax and orbax.
-            from ssljax.programs import NonFiniteLoss
-
-            if isinstance(error, NonFiniteLoss):
-                return _say(error, 3)
-            raise
+            return answer(error)
 
     def parse(argv):
         # As a default of the flag it would be read, and its overrides checked, where
@@ -58,6 +51,26 @@ def run(main: Callable[[], int | None], *, config: str | None = None) -> None:
             sys.exit(_say(error, 2))
 
     app.run(guarded, flags_parser=parse)
+
+
+def answer(error: Exception, where: str = '') -> int:
+    """Says in one line what can't be used or is not finite; returns the exit status.
+
+    Args:
+      error: what was raised.
+      where: said before it.
+
+    Raises:
+      Exception: the same, if it is a mistake in the code.
+    """
+    if isinstance(error, InputError):
+        return _say(f'{where}{error}', 2)
+    # Imported here: a refusal should not wait for flax and orbax.
+    from ssljax.programs import NonFiniteLoss
+
+    if isinstance(error, NonFiniteLoss):
+        return _say(f'{where}{error}', 3)
+    raise error
 
 
 def given(name: str) -> bool:

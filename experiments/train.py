@@ -14,16 +14,14 @@ started on each, with ``--coordinator`` (see README, "Many devices").
 from __future__ import annotations
 
 import importlib
-from contextlib import nullcontext
 from pathlib import Path
 
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from experiments import launch, machine, workdir
+from experiments import jobs, launch
 from ssljax.contracts import InputError
 from ssljax.methods import catalogue
-from ssljax.train import writers
 
 DEFAULT = 'experiments/configs/digits/fixmatch.py'
 ROOT = Path(__file__).parent.parent
@@ -60,12 +58,12 @@ def main() -> None:
     launch.keep_compiled()
     config = configure(_CONFIG.value)
     folder = Path(_WORKDIR.value or default_folder(config))
-    summary = train(config, folder, overwrite=_OVERWRITE.value)
+    summary = jobs.train(config, folder, overwrite=_OVERWRITE.value)
     # Only the bare command compares: a chosen configuration trains that one alone.
     if launch.given('config') or _METHOD.value:
         return
     alone = swap(config, 'supervised')
-    beside = train(alone, folder / 'supervised', overwrite=_OVERWRITE.value)
+    beside = jobs.train(alone, folder / 'supervised', overwrite=_OVERWRITE.value)
     if not launch.first():
         return
     print(
@@ -120,86 +118,6 @@ def swap(config: ConfigDict, name: str) -> ConfigDict:
 def default_folder(config: ConfigDict) -> Path:
     """Returns runs/<data>/<method>-seed<seed>, ignored by git."""
     return Path('runs') / Path(config.data).stem / f'{config.method}-seed{config.seed}'
-
-
-def train(config: ConfigDict, folder: Path, *, overwrite: bool = False) -> dict:
-    """Runs a configuration's program in a folder and returns its summary.
-
-    A finished folder returns the summary that it holds.
-    """
-    row = catalogue.find(config.method)
-    launch.decided(lambda: workdir.claim(folder, config, overwrite=overwrite))
-    done = folder / 'summary.json'
-    if launch.decided(done.exists):
-        summary = workdir.read_json(done)
-        show(folder, summary, 'finished before')
-        return summary
-
-    # Imported late: what is refused or finished should not wait for flax and orbax.
-    from experiments import build
-    from ssljax.programs import Run
-
-    watch = workdir.stopwatch(folder) if launch.first() else nullcontext(lambda: 0.0)
-    with watch as seconds:
-        layout = build.layout(config)
-        job = build.job(config, folder)._replace(layout=layout)
-        launch.decided(lambda: workdir.pin(folder, build.identity(job)))
-        run = Run(
-            folder,
-            seed=config.seed,
-            log_every=config.log_every,
-            eval_every=config.eval_every,
-            checkpoint_every=config.checkpoint_every,
-            tensorboard=config.tensorboard,
-            layout=layout,
-            dispatch=config.dispatch,
-        )
-        results = catalogue.resolve(row.program)(run, job)
-        summary = {
-            **describe(config, job),
-            **results.pop('scores', {}),
-            **results,
-            'wall_seconds': seconds(),
-        }
-    launch.decided(lambda: writers.write_json(done, summary))
-    show(folder, summary, 'finished')
-    return summary
-
-
-def describe(config: ConfigDict, job) -> dict:
-    """Returns what a summary says beside its results."""
-    import jax
-
-    split = job.data.split
-    return {
-        'method': config.method,
-        'data': job.data.name,
-        'labels': split['labels'],
-        'validation_labels': split['validation_labels'],
-        'seed': config.seed,
-        'steps': config.steps,
-        'split': {**split, 'file': split['file'] and config.split},
-        'test_accuracy_teacher': None,
-        'devices': [f'{d.platform}:{d.device_kind}' for d in jax.devices()],
-        'versions': machine.versions(),
-    }
-
-
-def show(folder: Path, summary: dict, how: str) -> None:
-    """Prints a summary in two lines, the shipped weights first."""
-    if not launch.first():
-        return
-    scores = {
-        name: value
-        for name, value in sorted(summary.items())
-        if isinstance(value, float) and ('accuracy' in name or 'error' in name)
-    }
-    text = ', '.join(f'{name} {value:.4f}' for name, value in scores.items())
-    print(
-        f'{summary["method"]} on {summary["data"]}, {summary["labels"]} labels, seed '
-        f'{summary["seed"]}: {how} in {folder}\n  {text}',
-        flush=True,
-    )
 
 
 if __name__ == '__main__':

@@ -1,6 +1,7 @@
 """What a configuration may name is there, and is applied in one order."""
 
 import functools
+import importlib
 import inspect
 import operator
 from types import SimpleNamespace
@@ -100,3 +101,26 @@ def test_builders_get_what_the_data_and_the_run_decide():
     assert made() == (3, [4, 2], 7, 1, 1)
     config.accumulate = 4
     assert made(steps=5, threshold=2) == (3, [4, 2], 5, 2, 4)
+
+
+def test_methods_are_shared_where_they_are_built_of_the_same():
+    def methods_of(method, seeds=(0, 1), steps=(5, 5), split=''):
+        shared = {}
+        for seed, count in zip(seeds, steps, strict=True):
+            config = importlib.import_module(
+                f'experiments.configs.digits.{method}'
+            ).get_config()
+            config.seed, config.steps, config.split = seed, count, split
+            yield build.job(config, shared=shared).method()
+
+    def same(*arguments, **options):
+        one, other = methods_of(*arguments, **options)
+        return one is other
+
+    assert same('fixmatch')
+    assert not same('fixmatch', seeds=(0, 0), steps=(5, 6))
+    # Tables of the rows, which each seed draws, or a file names.
+    assert not same('flexmatch')
+    assert same('flexmatch', split='digits/split.json')
+    config = supervised.get_config()
+    assert build.job(config).method() is not build.job(config).method()

@@ -6,9 +6,13 @@ from pathlib import Path
 import pytest
 
 from experiments import cells
+from ssljax.programs import fit
 
 SUPERVISED = 'experiments/configs/digits/supervised.py'
-TINY = 'networks.network.channels=(4,) steps=3 eval_every=3 checkpoint_every=3'
+TINY = (
+    'mesh.devices=1 networks.network.channels=(4,) steps=3 eval_every=3 '
+    'checkpoint_every=3'
+)
 
 
 def _finished(folder, config, accuracy):
@@ -47,9 +51,10 @@ def test_cells(command, refused, tmp_path, monkeypatch, root, compiled):
     assert len(trains) == 4 and trains == (tmp_path / 'out' / 'table.md').read_text(
         ).splitlines()[-5:-1]  # fmt: skip
     assert trains[2] == (
-        f"python -m experiments.train --config={config} '--config.networks.network."
-        "channels=(4,)' --config.steps=3 --config.eval_every=3 --config."
-        'checkpoint_every=3 --config.steps=6 --config.seed=0 '
+        f'python -m experiments.train --config={config} --config.mesh.devices=1 '
+        "'--config.networks.network.channels=(4,)' --config.steps=3 "
+        '--config.eval_every=3 --config.checkpoint_every=3 --config.steps=6 '
+        '--config.seed=0 '
         '--workdir=runs/compare/out/six-seed0'
     )
 
@@ -82,6 +87,40 @@ def test_cells(command, refused, tmp_path, monkeypatch, root, compiled):
         refused('compare', *other)
     )
     assert 'test_accuracy' in refused('compare', *flags, '--metric=test_acuracy')
+
+
+def test_seeds_are_compiled_once(command, tmp_path, monkeypatch, root):
+    monkeypatch.chdir(tmp_path)
+    traced = []
+    traced_step = fit.sharding.partitioned
+
+    def partitioned(layout, step):
+        traced.append(step)
+        return traced_step(layout, step)
+
+    monkeypatch.setattr(fit.sharding, 'partitioned', partitioned)
+    code, _, err = command(
+        'compare',
+        '--run',
+        '--seeds=0,1',
+        '--out=out',
+        # The first can't be trained; the other is.
+        f'--cell=bad={root / SUPERVISED} {TINY} optimizer.name=adm',
+        f'--cell=good={root / SUPERVISED} {TINY}',
+    )
+    assert code == 2
+    told = [line for line in err.splitlines() if line.startswith('error: ')]
+    assert [line[: line.index('optimizer')] for line in told] == [
+        f"error: cell 'bad', seed {seed}: " for seed in (0, 1)
+    ]
+    assert len(traced) == 1
+    results = json.loads((tmp_path / 'out' / 'results.json').read_text())
+    assert [len(row['scores']) for row in results['rows']] == [0, 2]
+    rows = [
+        (tmp_path / f'runs/compare/out/good-seed{seed}/metrics.jsonl').read_text()
+        for seed in (0, 1)
+    ]
+    assert rows[0] != rows[1]
 
 
 @pytest.mark.parametrize(
