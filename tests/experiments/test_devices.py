@@ -7,14 +7,35 @@ import pytest
 
 from experiments import build, launch
 from ssljax.contracts import InputError
+from ssljax.programs import fit
 from ssljax.train import writers
 
 FIXMATCH = '--config=experiments/configs/digits/fixmatch.py'
 SGD = ('--config.optimizer.name=sgd', '--config.optimizer.lr=0.05')
 
 
+@pytest.fixture
+def programs(monkeypatch):
+    """The compiled steps of the fits in this test."""
+    found, advancing = [], fit._advancing
+
+    def watched(*arguments):
+        made = advancing(*arguments)
+
+        def compiled(*arguments):
+            found.append(made(*arguments))
+            return found[-1]
+
+        return compiled
+
+    monkeypatch.setattr(fit, '_advancing', watched)
+    return found
+
+
 @pytest.mark.filterwarnings('default:.*is skipped')
-def test_a_job_uses_all_devices_and_goes_on_on_one(command, tiny, tmp_path):
+def test_a_job_uses_all_devices_and_goes_on_on_others(
+    command, tiny, tmp_path, programs
+):
     eight, one = tmp_path / 'eight', tmp_path / 'one'
     flags = (FIXMATCH, *tiny, *SGD)
     code, _, err = command('train', *flags, f'--workdir={one}')
@@ -23,6 +44,10 @@ def test_a_job_uses_all_devices_and_goes_on_on_one(command, tiny, tmp_path):
     code, _, err = command('train', *many, f'--workdir={eight}')
     assert code == 0, err
     assert len(json.loads((eight / 'summary.json').read_text())['devices']) == 8
+    sent = programs[-1].as_text()
+    assert 'all-reduce(' in sent and 'all-reduce(' not in programs[0].as_text()
+    for kind in ('all-gather', 'all-to-all', 'collective-permute', 'reduce-scatter'):
+        assert f'{kind}(' not in sent and f'{kind}-start(' not in sent
     rows = [writers.rows(folder / 'metrics.jsonl') for folder in (one, eight)]
     for a, b in zip(*rows, strict=True):
         assert a == pytest.approx(b, abs=1e-5)
