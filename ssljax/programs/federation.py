@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
 from ssljax import methods
 from ssljax.contracts import Method
-from ssljax.data import Feed, dirichlet_shares, even_shares
-from ssljax.programs.job import Job, feed_for, scorer
+from ssljax.data import dirichlet_shares, even_shares
+from ssljax.programs.job import Job, feed_for, joined, scorer
 from ssljax.programs.run import Run
 
 
@@ -70,19 +68,3 @@ def client_rows(job: Job, local: Method) -> list[dict[str, np.ndarray]]:
         {'labelled': own, 'unlabelled': np.concatenate([own, others])}
         for own, others in zip(few, many, strict=True)
     ]
-
-
-def joined(feeds: Sequence[Feed]) -> Feed:
-    """Returns the feed of a federation: the clients' batches, one after the other."""
-
-    def feed(step: int) -> dict[str, dict[str, np.ndarray]]:
-        parts = [own(step) for own in feeds]
-        return jax.tree.map(lambda *x: np.concatenate(x), *parts)
-
-    def close() -> None:
-        for own in feeds:
-            if hasattr(own, 'close'):
-                own.close()
-
-    feed.close = close  # type: ignore[attr-defined]
-    return feed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -99,6 +99,27 @@ def feed_for(
         return feed
     number = jax.process_index()
     return on_host(feed, prepare(method.needs, job.views, process=number), key)
+
+
+def joined(feeds: Sequence[Callable[[int], Any]]) -> Callable[[int], Any]:
+    """Returns one feed of the batches of several, row after row.
+
+    What they give under 'resident' is the same for all, and taken from the first.
+    """
+
+    def feed(step: int) -> dict[str, Any]:
+        parts = [dict(own(step)) for own in feeds]
+        resident = [part.pop('resident', None) for part in parts][0]
+        whole = jax.tree.map(lambda *x: np.concatenate(x), *parts)
+        return whole if resident is None else {**whole, 'resident': resident}
+
+    def close() -> None:
+        for own in feeds:
+            if hasattr(own, 'close'):
+                own.close()
+
+    feed.close = close  # type: ignore[attr-defined]
+    return feed
 
 
 def scorer(job: Job, part: str) -> Callable[[Method, State], dict[str, float]]:

@@ -186,13 +186,8 @@ class Run:
         else:
             state = sharding.move(self.layout, start)
         first = int(state.step)
-        arguments = {
-            'seed': self.seed,
-            'steps': int(steps),
-            'keep': keep if keep == 'last' else f'best {best}',
-            'first step': first,
-            **checkpoints.leaves(state),
-        }
+        kept = keep if keep == 'last' else f'best {best}'
+        arguments = arguments_of(self.seed, steps, first, state, keep=kept)
         unit = fit.Unit(
             name,
             folder,
@@ -262,6 +257,19 @@ class Run:
 
 
 _TAKEN = {'checkpoints', 'tensorboard'}
+
+
+def arguments_of(
+    seed: int, steps: int, first: int, state: State, *, keep: str = 'last'
+) -> dict[str, Any]:
+    """Returns what a fit keeps of its arguments, in which a later one must agree."""
+    return {
+        'seed': seed,
+        'steps': int(steps),
+        'keep': keep,
+        'first step': first,
+        **checkpoints.leaves(state),
+    }
 
 
 def _resumed(unit: fit.Unit, state: State) -> tuple[State, dict[str, Any]]:
