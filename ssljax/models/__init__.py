@@ -12,15 +12,18 @@ from ssljax.models.cnn import small_cnn
 from ssljax.models.mlp import mlp
 from ssljax.models.series import series_cnn
 from ssljax.models.text import text_cnn
+from ssljax.models.vit import layerwise, vit
 from ssljax.models.wrn import load_usb_weights, wide_resnet
 
 __all__ = [
     'from_linen',
     'from_nnx',
+    'layerwise',
     'load_usb_weights',
     'mlp',
     'series_cnn',
     'small_cnn',
     'text_cnn',
+    'vit',
     'wide_resnet',
 ]

@@ -1,4 +1,4 @@
-"""Wide residual networks as semi-supervised learning uses them (WRN-28-2).
+"""Wide residual networks as semi-supervised learning uses them (WRN-28-2, WRN-37-2).
 
 Zagoruyko and Komodakis, 2016 (https://arxiv.org/abs/1605.07146), in the form of Oliver
 et al., 2018 (https://arxiv.org/abs/1804.09170): leaky ReLU of slope 0.1, batch norm
@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import functools
 import itertools
+import math
+import re
 from collections.abc import Mapping
 
 import jax
@@ -31,20 +33,29 @@ def wide_resnet(
     *,
     depth: int = 28,
     width: int = 2,
+    blocks: int = 3,
+    first_stride: int = 1,
     image_channels: int = 3,
     transition: str = 'raw',
     statistics: str = 'global',
     dtype: DTypeLike = 'float32',
     remat: bool = False,
 ) -> Network:
-    """WRN-depth-width: three blocks of (depth - 4) / 6 residual units each.
+    """WRN-depth-width: blocks of n residual units each.
+
+    For the 96x96 pixels of STL-10, WRN-37-2 has a fourth block, and its first one
+    halves the image too: ``wide_resnet(10, depth=37, blocks=4, first_stride=2)``.
 
     Args:
       num_classes: C, answers of the linear head.
-      depth: 10, 16, 22, 28, ...: 6 n + 4.
-      width: multiplies the channels 16, 32, 64 of the blocks; D = 64 * width.
-      image_channels: of the inputs [B, H, W, image_channels] float32, H and W >= 4.
-      transition: what the convolutions of the first unit of blocks 2 and 3 are fed.
+      depth: layers, the shortcuts between blocks among them: 1 + blocks * (2 n + 1),
+        which is 10, 16, 22, 28, ... for three blocks, 13, 21, 29, 37, ... for four.
+      width: multiplies the channels 16, 32, 64, ... of the blocks; D is the last.
+      blocks: at least 1.
+      first_stride: of the first block, 1 or 2; each other one halves the image.
+      image_channels: of the inputs [B, H, W, image_channels] float32, H and W at least
+        4 for three blocks.
+      transition: what the convolutions of the first unit of the other blocks are fed.
         'raw' is USB's code: the unit's input as it is, so that the unit's first batch
         norm keeps statistics but has no influence. 'activated' is the residual layout
         of google-research/fixmatch (libml/models.py): norm and leaky ReLU first, as in
@@ -65,8 +76,12 @@ def wide_resnet(
       InputError: for an impossible depth, transition, statistics or dtype, or images
         that do not fit.
     """
-    if depth < 10 or depth % 6 != 4:
-        raise InputError(f'depth must be 10, 16, 22, 28, ... (6 n + 4), found {depth}.')
+    units, rest = divmod(depth - 1 - blocks, 2 * blocks)
+    if units < 1 or rest:
+        possible = ', '.join(str(1 + blocks * (2 * n + 1)) for n in range(1, 5))
+        raise InputError(
+            f'depth must be {possible}, ... for {blocks} blocks, found {depth}.'
+        )
     if transition not in ('raw', 'activated'):
         raise InputError(
             f"transition must be 'raw' (USB) or 'activated' (FixMatch in TensorFlow), "
@@ -80,10 +95,12 @@ def wide_resnet(
     return from_nnx(
         lambda rngs: _WideResNet(
             num_classes,
-            (depth - 4) // 6,
-            (16, 16 * width, 32 * width, 64 * width),
+            units,
+            (16, *(16 * width * 2**i for i in range(blocks))),
             image_channels,
-            transition,
+            (first_stride, *(2,) * (blocks - 1)),
+            # The first block activates before it branches, for its shortcut too.
+            ('activated for both', *(transition,) * (blocks - 1)),
             functools.partial(_conv, dtype=compute, rngs=rngs),
             norm,
             remat,
@@ -94,11 +111,12 @@ def wide_resnet(
 
 
 def load_usb_weights(variables: Variables, arrays: Mapping[str, Array]) -> Variables:
-    """Puts the weights of a USB checkpoint into Variables of ``wide_resnet``.
+    """Puts the weights of a USB checkpoint into Variables of one of its networks.
 
     Args:
-      variables: of a network of the same depth, width and classes, from its ``init``
-        or from ``jax.eval_shape`` of it: only shapes and dtypes are looked at.
+      variables: of a ``wide_resnet`` or a ``vit`` of the same sizes,
+        from its ``init`` or from ``jax.eval_shape`` of it: only shapes and dtypes are
+        looked at.
       arrays: the torch state_dict as numpy arrays, such as
         ``'block1.layer.0.conv1.weight'`` [out, in, 3, 3]. ``num_batches_tracked``
         plays no part (it counts only where torch averages without momentum).
@@ -143,7 +161,7 @@ _TORCH_NAMES = {
 def _torch_name(path):
     """('params', 'block1', '0', 'bn1', 'scale') is 'block1.layer.0.bn1.weight'."""
     _, first, *rest = path
-    layer = ['layer'] if first.startswith('block') else []
+    layer = ['layer'] if re.fullmatch(r'block\d', first) else []
     return '.'.join([first, *layer, *(_TORCH_NAMES.get(name, name) for name in rest)])
 
 
@@ -154,7 +172,8 @@ class _WideResNet(nnx.Module):
         units,
         widths,
         image_channels,
-        transition,
+        strides,
+        feeds,
         conv,
         norm,
         remat,
@@ -165,23 +184,24 @@ class _WideResNet(nnx.Module):
         self.remat = remat
         # Its bias starts at 0, not at torch's random one: a batch norm takes it away.
         self.conv1 = conv(image_channels, widths[0], 3, bias=True)
-        block = functools.partial(_block, units=units, conv=conv, norm=norm)
-        pairs = itertools.pairwise(widths)
-        # The first block activates before it branches, for its shortcut too.
-        self.block1 = block(*next(pairs), 1, feed='activated for both')
-        self.block2 = block(*next(pairs), 2, feed=transition)
-        self.block3 = block(*next(pairs), 2, feed=transition)
+        pairs = zip(itertools.pairwise(widths), strides, feeds, strict=True)
+        for number, (pair, stride, feed) in enumerate(pairs, start=1):
+            block = _block(*pair, stride, units=units, feed=feed, conv=conv, norm=norm)
+            setattr(self, f'block{number}', block)
+        self.blocks = len(strides)
+        self.smallest = math.prod(strides)
         self.bn1 = norm(widths[-1], epsilon=1e-3)
         self.classifier = nnx.Linear(
             widths[-1], num_classes, kernel_init=initializers.glorot_normal(), rngs=rngs
         )
 
     def encode(self, x):
-        check_images(x, self.image_channels, smallest=4)
+        check_images(x, self.image_channels, self.smallest)
         run = nnx.remat(_through) if self.remat else _through
         x = self.conv1(x)
-        for unit in (*self.block1, *self.block2, *self.block3):
-            x = run(unit, x)
+        for number in range(1, self.blocks + 1):
+            for unit in getattr(self, f'block{number}'):
+                x = run(unit, x)
         return {'features': widened(_leaky_relu(self.bn1(x))).mean((1, 2))}
 
     def head(self, features):
@@ -212,7 +232,7 @@ class _Unit(nnx.Module):
     """
 
     def __init__(self, inside, outside, stride, feed, conv, norm):
-        same = inside == outside
+        same = inside == outside and stride == 1
         self.feed = 'activated' if same else feed
         self.bn1 = norm(inside)
         self.conv1 = conv(inside, outside, 3, stride)
