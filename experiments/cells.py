@@ -6,6 +6,7 @@ import os
 import re
 import shlex
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -51,6 +52,12 @@ def folder(cell: Cell, seed: int, out: Path) -> Path:
     return Path('runs') / 'compare' / out.name / cell.name(seed)
 
 
+def group(cell: Cell, seeds: Sequence[int], out: Path) -> Path:
+    """The workdir of several seeds that are trained at once, until they are done."""
+    name = f'{cell.name(seeds[0])}-{"-".join(map(str, seeds[1:]))}'
+    return Path('runs') / 'compare' / out.name / name
+
+
 def command(cell: Cell, seed: int, out: Path) -> list[str]:
     """What trains a cell."""
     where = f'--workdir={folder(cell, seed, out)}'
@@ -69,6 +76,12 @@ def configuration(cell: Cell, seed: int) -> ConfigDict:
     except InputError as error:
         raise InputError(f'cell {cell.label!r}: {error}') from error
     return config.value
+
+
+def job(cell: Cell, seed: int, out: Path) -> tuple[ConfigDict, Path]:
+    """Returns what ``jobs.train`` takes."""
+    config = configuration(cell, seed).copy_and_resolve_references()
+    return config, folder(cell, seed, out)
 
 
 def collect(cell: Cell, seed: int, out: Path) -> dict[str, Any] | None:

@@ -12,13 +12,17 @@ configuration is the baseline. A cell is one job of ``experiments.train`` and on
 ``cells/<label>-seed<seed>.json``; one that is there is not run again, and what was not
 run stands in the table with its command. Without ``--run`` nothing is trained.
 
-The seeds of a configuration are trained one after another in this process, where what
-they share is compiled once; the same command goes on where it was stopped.
+The seeds of a configuration are trained in this process, where what they share is
+compiled once: on accelerators all at once, by vmap, which ``--vmapped`` limits to what
+the memory holds; on a CPU, where that is slower, one after another. Methods with tables
+of rows that each seed draws, and programs of several fits, go one after another
+everywhere. The same command goes on where it was stopped.
 """
 
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 import traceback
 from collections.abc import Iterable, Mapping, Sequence
@@ -27,7 +31,7 @@ from typing import Any
 
 from absl import flags
 
-from experiments import cells, jobs, launch, tables
+from experiments import cells, jobs, launch, tables, workdir
 from ssljax.contracts import InputError
 from ssljax.train import writers
 
@@ -40,6 +44,9 @@ _METRIC = flags.DEFINE_string(
     'metric', 'test_accuracy', 'Score of the summary; tune by validation_accuracy.'
 )
 _RUN = flags.DEFINE_bool('run', False, 'Trains the missing cells one after another.')
+_VMAPPED = flags.DEFINE_integer(
+    'vmapped', None, 'Seeds at once; default all on accelerators, 1 on a CPU.'
+)
 
 
 def main() -> int:
@@ -57,6 +64,8 @@ def main() -> int:
         ) from None
     if not seeds or len(set(seeds)) < len(seeds):
         raise InputError('seeds must be at least one, and each only once.')
+    if _VMAPPED.value is not None and _VMAPPED.value < 1:
+        raise InputError(f'vmapped is {_VMAPPED.value}; give a number above 0.')
 
     for cell in chosen:  # the last one is refused before the first is trained
         cells.configuration(cell, seeds[0])
@@ -79,21 +88,48 @@ def train(cell: cells.Cell, seeds: Sequence[int], out: Path) -> int:
 
     A seed that can't be trained is told of, and the others are.
     """
+    import jax
+
     status = 0
     shared: dict[Any, Any] = {}
-    for seed in seeds:
-        config, folder = cells.configuration(cell, seed), cells.folder(cell, seed, out)
-        try:
-            jobs.train(config.copy_and_resolve_references(), folder, shared=shared)
-        except Exception as error:
-            where = f'cell {cell.label!r}, seed {seed}: '
+    many = _VMAPPED.value or (1 if jax.default_backend() == 'cpu' else len(seeds))
+    for first in range(0, len(seeds), many):
+        some = seeds[first : first + many]
+        fit_at_once(cell, some, out, shared)
+        for seed in some:
             try:
-                status = launch.answer(error, where)
-            except Exception:  # a mistake in the code of one method
-                status = 1
-                print(where, file=sys.stderr)
-                traceback.print_exc()
+                jobs.train(*cells.job(cell, seed, out), shared=shared)
+            except Exception as error:
+                where = f'cell {cell.label!r}, seed {seed}: '
+                try:
+                    status = launch.answer(error, where)
+                except Exception:  # a mistake in the code of one method
+                    status = 1
+                    print(where, file=sys.stderr)
+                    traceback.print_exc()
     return status
+
+
+def fit_at_once(
+    cell: cells.Cell, seeds: Sequence[int], out: Path, shared: dict[Any, Any]
+) -> None:
+    """Fits those of the seeds that are not begun, in one program, if they can be."""
+    group = cells.group(cell, seeds, out)
+    if not group.exists():
+        seeds = [s for s in seeds if not workdir.begun(cells.folder(cell, s, out))]
+    if len(seeds) < 2:
+        return
+    from experiments import at_once  # imports flax and orbax
+
+    group = cells.group(cell, seeds, out)
+    try:
+        at_once.fit([cells.job(cell, seed, out) for seed in seeds], group, shared)
+    except Exception as error:
+        shutil.rmtree(group, ignore_errors=True)
+        print(
+            f'cell {cell.label!r}: one after another, because at once {error!r}',
+            file=sys.stderr,
+        )
 
 
 def write(

@@ -7,6 +7,7 @@ import pytest
 
 from experiments import cells
 from ssljax.programs import fit
+from ssljax.train import writers
 
 SUPERVISED = 'experiments/configs/digits/supervised.py'
 TINY = (
@@ -123,6 +124,34 @@ def test_seeds_are_compiled_once(command, tmp_path, monkeypatch, root):
     assert rows[0] != rows[1]
 
 
+def test_seeds_at_once_are_each_as_alone(command, tmp_path, monkeypatch, root):
+    monkeypatch.chdir(tmp_path)
+    config = root / 'experiments/configs/digits/fixmatch.py'
+    cell = f'--cell=x={config} {TINY} batch_size=8 log_every=1'
+
+    def scores(out, *flags):
+        code, _, err = command(
+            'compare', '--run', '--seeds=0,1', f'--out={out}', cell, *flags
+        )
+        assert code == 0, err
+        return json.loads((tmp_path / out / 'results.json').read_text())['rows'][0]
+
+    together, alone = scores('together', '--vmapped=2'), scores('alone')
+    assert together['scores'] == pytest.approx(alone['scores'])
+    for seed in (0, 1):
+        rows, expected = (
+            writers.rows(tmp_path / f'runs/compare/{out}/x-seed{seed}/metrics.jsonl')
+            for out in ('together', 'alone')
+        )
+        assert [row.pop('step') for row in rows] == [1, 2, 3]
+        for row, other in zip(rows, expected, strict=True):
+            del other['step']
+            assert row == pytest.approx(other, rel=1e-4, abs=1e-5)
+    # What they were fitted in is gone, and its time is shared.
+    assert len(list((tmp_path / 'runs/compare/together').iterdir())) == 2
+    assert min(together['seconds'].values()) > 0.5
+
+
 @pytest.mark.parametrize(
     'arguments, sentence',
     [
@@ -133,6 +162,7 @@ def test_seeds_are_compiled_once(command, tmp_path, monkeypatch, root):
         ([f'--cell=x={SUPERVISED}'] * 2, 'Two cells have the same label'),
         ([f'--cell=x={SUPERVISED}', '--seeds=a'], "seeds is 'a'"),
         ([f'--cell=x={SUPERVISED}', '--seeds=1,1'], 'each only once'),
+        ([f'--cell=x={SUPERVISED}', '--vmapped=0'], 'vmapped is 0'),
     ],
 )
 def test_refusals(refused, tmp_path, arguments, sentence):
