@@ -43,8 +43,13 @@ def built():
         'mean_teacher': methods.mean_teacher(
             network, teacher=average, weight=1.0, **options
         ),
-        'flexmatch': methods.flexmatch(
-            network, threshold=0.5, ratio=2, rows=64, teacher=average, **options
+        'comatch': methods.comatch(  # a queue
+            network,
+            models.mlp(8, hidden=()),
+            threshold=0.3,
+            ratio=2,
+            teacher=average,
+            **options,
         ),
         'two_update': methods.two_update(network, threshold=0.3, **options),
     }
