@@ -128,7 +128,7 @@ def loop(
       Interrupted: the current step is finished and saved.
     """
     began = time.monotonic() - info['wall_seconds']
-    advance = _advancing(unit.method.step, unit.layout)
+    advance, batches = _advancing(unit.method.step, unit.layout), _batches(unit)
     watch = jax.device_put(np.zeros(3, np.int32), sharding.whole(unit.layout))
     step = info['step']
     sent: deque[_Sent] = deque()
@@ -163,7 +163,7 @@ def loop(
         bar.resume()
         while step < unit.last:
             count = _together(cadence, step, unit)
-            batch = _batch(unit, step, count)
+            batch = batches(step, count)
             run = advance(state, watch, batch, count, bar)
             state, watch, found = run(state, watch, batch)
             step += count
@@ -257,7 +257,8 @@ def _advancing(step: Callable, layout: Layout) -> Callable:
         moving = {n: x for n, x in batches.items() if n != 'resident'}
 
         def one(carry, batch):
-            state, watch, scalars = advance(*carry, {**batch, **resident})
+            state, watch = carry
+            state, watch, scalars = advance(state, watch, {**batch, **resident})
             return (state, watch), scalars
 
         (state, watch), scalars = jax.lax.scan(one, (state, watch), moving)
@@ -296,17 +297,26 @@ def _together(cadence: Cadence, step: int, unit: Unit) -> int:
     return count if step % count == 0 and step + count <= unit.last else 1
 
 
-def _batch(unit: Unit, step: int, count: int) -> Any:
-    """The batch of a step, or of several on a leading axis, on the devices."""
-    if count == 1:
-        return sharding.place(unit.layout, unit.feed(step))
-    batches = [dict(unit.feed(step + i)) for i in range(count)]
-    resident = [batch.pop('resident', None) for batch in batches][0]
-    stacked = jax.tree.map(lambda *x: np.stack(x), *batches)
-    placed = sharding.place(unit.layout, stacked, leading=1)
-    if resident is not None:
-        placed |= sharding.place(unit.layout, {'resident': resident})
-    return placed
+def _batches(unit: Unit) -> Callable[[int, int], Any]:
+    """Returns ``(step, count) -> batch``, on the devices.
+
+    Of several steps it has a leading axis. What is resident is put there once.
+    """
+    fed: Any = None
+    resident: dict[str, Any] = {}
+
+    def batch(step: int, count: int) -> Any:
+        nonlocal fed, resident
+        each = [dict(unit.feed(step + i)) for i in range(count)]
+        beside = [one.pop('resident', None) for one in each][0]
+        if beside is not fed:
+            fed, resident = beside, sharding.place(unit.layout, {'resident': beside})
+        if count == 1:
+            return sharding.place(unit.layout, each[0]) | resident
+        stacked = jax.tree.map(lambda *x: np.stack(x), *each)
+        return sharding.place(unit.layout, stacked, leading=1) | resident
+
+    return batch
 
 
 def _loss_terms(scalars: dict[str, Any]) -> list[str]:

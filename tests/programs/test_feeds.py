@@ -5,9 +5,11 @@ import numpy as np
 import pytest
 
 from ssljax.contracts import InputError, Method, Stream
-from ssljax.programs import Run
+from ssljax.data import Arrays, resident
+from ssljax.programs import Run, fit
 from ssljax.programs import job as program
 from ssljax.programs.fit import _images
+from ssljax.train import sharding
 
 
 class Open:
@@ -42,6 +44,25 @@ def test_what_is_resident_is_no_batch():
         'resident': {'image': np.zeros((100, 2, 2, 1))},
     }
     assert _images(batch, 1) == 12
+
+
+def test_what_is_resident_goes_to_the_devices_once():
+    image = np.linspace(0, 1, 6)[:, None]
+    feed = resident(
+        Arrays({'image': image}),
+        {'labelled': np.arange(6)},
+        {'labelled': Stream(('image',))},
+        batch_size=4,
+        seed=0,
+    )
+    layout = sharding.layout(jax.devices()[:2])
+    unit = fit.Unit('', None, None, feed, 3, 'last', '', None, layout)
+    batches = fit._batches(unit)
+    one, two = batches(0, 1), batches(1, 2)
+    assert one['resident']['image'] is two['resident']['image']
+    assert len(one['resident']['image'].devices()) == 2
+    assert one['labelled']['index'].shape == (4,)
+    assert two['labelled']['index'].shape == (2, 4)
 
 
 def test_views_on_the_host_take_rows_that_are_there(make_job, monkeypatch):
