@@ -24,7 +24,7 @@ from ssljax.train import sharding
 from ssljax.train.sharding import Layout
 
 CONFIGS = Path(__file__).parent / 'configs'
-NETWORKS = ('small_cnn', 'wide_resnet', 'mlp', 'series_cnn', 'text_cnn')
+NETWORKS = ('small_cnn', 'wide_resnet', 'vit', 'mlp', 'series_cnn', 'text_cnn')
 VIEWS = (
     *('resized_crop', 'crop_pad', 'shift', 'flip_horizontal', 'flip_vertical'),
     *('rotate90', 'affine', 'perspective', 'elastic', 'colour_jitter'),
@@ -40,7 +40,11 @@ colours, what hides a part. Configurations forget the order of their fields."""
 
 
 def job(
-    config: Any, folder: Path | None = None, *, shared: dict[Any, Any] | None = None
+    config: Any,
+    folder: Path | None = None,
+    *,
+    shared: dict[Any, Any] | None = None,
+    dataset: data.Dataset | None = None,
 ) -> Job:
     """Builds what a program works with.
 
@@ -52,19 +56,21 @@ def job(
         leaves its own: a task, views and Methods that are built of the same things are
         the same objects then, and what was compiled for one job serves the others. A
         method that is built of rows is shared where these are equal.
+      dataset: in the place of what ``config.data`` names.
 
     Raises:
       InputError: if a field has a value that can't be used; the message names it.
     """
     check(config)
     shared = {} if shared is None else shared
-    dataset = data.load(
-        config.data,
-        labels_per_class=config.labels_per_class or None,
-        seed=config.seed,
-        split_file=split_file(config),
-        **config.get('reading', {}),
-    )
+    if dataset is None:
+        dataset = data.load(
+            config.data,
+            labels_per_class=config.labels_per_class or None,
+            seed=config.seed,
+            split_file=split_file(config),
+            **config.get('reading', {}),
+        )
     example = dataset.source[int(dataset.rows['labelled'][0])]
     task = tasks.classification_of(example, dataset.num_classes)
     seen = {name: view(spec) for name, spec in config.views.items()}
@@ -262,24 +268,37 @@ def net(
 
 
 def optimizer(spec: Any, steps: int) -> optax.GradientTransformation:
-    """Returns SGD with Nesterov momentum or Adam under the 7/16 cosine.
+    """Returns SGD with Nesterov momentum or Adam, under a falling rate.
 
-    Decay is decoupled from the rate under Adam (AdamW) and coupled under SGD, as the
-    papers have it; biases and norms (arrays of fewer than 2 axes) are not decayed.
+    The rate falls as the 7/16 cosine, or to 0 with ``decay='cosine'``. Weights decay
+    decoupled from the rate under Adam (AdamW) and coupled under SGD, as the papers have
+    it; biases and norms (arrays of fewer than 2 axes) and the positions of a ``vit``
+    are not decayed. With ``layer_decay``, a vit's deeper layers move more slowly.
     """
     rate = schedules.cosine_7_16(spec.lr, steps, min(spec.warmup, steps - 1))
+    fall = spec.get('decay', '7/16')
+    checks.known('optimizer.decay', fall, ('7/16', 'cosine'))
+    if fall == 'cosine':
+        rate = schedules.cosine_ramp_down(steps, spec.lr)
 
     def matrices(params):
-        return jax.tree.map(lambda x: x.ndim > 1, params)
+        def decayed(path, x):
+            names = {getattr(key, 'key', None) for key in path}
+            return x.ndim > 1 and not names & {'cls_token', 'pos_embed'}
+
+        return jax.tree.map_with_path(decayed, params)
 
     if spec.name == 'adam':
-        return optax.adamw(rate, weight_decay=spec.weight_decay, mask=matrices)
-    if spec.name == 'sgd':
-        return optax.chain(
+        moved = optax.adamw(rate, weight_decay=spec.weight_decay, mask=matrices)
+    elif spec.name == 'sgd':
+        moved = optax.chain(
             optax.add_decayed_weights(spec.weight_decay, mask=matrices),
             optax.sgd(rate, momentum=0.9, nesterov=True),
         )
-    raise InputError(f"optimizer.name is {spec.name!r}; give 'adam' or 'sgd'.")
+    else:
+        raise InputError(f"optimizer.name is {spec.name!r}; give 'adam' or 'sgd'.")
+    slower = spec.get('layer_decay', 1.0)
+    return moved if slower == 1 else optax.chain(moved, models.layerwise(slower))
 
 
 def view(spec: Mapping[str, Mapping[str, Any]]) -> View:

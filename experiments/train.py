@@ -75,6 +75,8 @@ def main() -> None:
 
 def configure(config: ConfigDict) -> ConfigDict:
     """Applies --method and --seed."""
+    if _SEED.value is not None:
+        config.seed = _SEED.value  # before what refers to it is resolved
     config = config.copy_and_resolve_references()
     if _METHOD.value and config.method != _METHOD.value:
         overrides = flags.FLAGS['config'].override_values
@@ -85,8 +87,6 @@ def configure(config: ConfigDict) -> ConfigDict:
                 f'replaces; give the --config of {_METHOD.value} instead.'
             )
         config = swap(config, _METHOD.value)
-    if _SEED.value is not None:
-        config.seed = _SEED.value
     return config
 
 

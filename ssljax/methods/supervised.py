@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import jax
+
 from ssljax import losses
 from ssljax.contracts import Method, Network, Stream, Task, Teacher, inputs_of
 from ssljax.methods.learner import Aux, Optimizer, learner, start
@@ -15,6 +17,7 @@ from ssljax.methods.parts import (
     supervised_terms,
     task_of,
 )
+from ssljax.views import mixing
 
 
 def supervised(
@@ -24,6 +27,7 @@ def supervised(
     task: Task | None = None,
     num_classes: int | None = None,
     view: str = 'weak',
+    mixup: float = 0.0,
     teacher: Teacher | None = None,
     ship: str | None = None,
 ) -> Method:
@@ -36,6 +40,8 @@ def supervised(
       num_classes: C.
       view: the labelled view that is trained on: 'weak', or 'strong' for the fair
         baseline of methods that use strong views.
+      mixup: alpha of MixUp among the rows, of what the network sees and of the losses,
+        which for cross-entropy is that of labels; 0 for none.
       teacher: an average of the student for evaluation, as every later method has.
       ship: whose weights ``predict`` uses; default the teacher where there is one.
 
@@ -44,6 +50,8 @@ def supervised(
       method = methods.supervised(network, optax.adam(1e-3), num_classes=10)
       state = method.init(key, batch)
       state, metrics = jax.jit(method.step, donate_argnums=0)(state, batch)
+
+    Source: MixUp is of Zhang et al. 2017, arXiv 1710.09412.
     """
     task = task_of(task, num_classes, losses.cross_entropy)
     found = answers(network, teacher)
@@ -54,12 +62,26 @@ def supervised(
         return start(key, networks, optimizer, given or {}, memory=remember(teacher))
 
     def objective(params, state, batch, key):
-        example = batch['labelled'][view]
+        example = seen = batch['labelled'][view]
         student = student_of(params, state.stats)
+        if mixup:
+            key, share_key, partner_key = jax.random.split(key, 3)
+            rows = len(batch['labelled']['index'])
+            partner = mixing.partners(partner_key, rows)
+            share = mixing.shares(share_key, rows, alpha=mixup)
+            fields = {name: example[name] for name in task.inputs}
+            seen = mixing.mixup(share_key, fields, partner, alpha=mixup)
         outputs, stats = network.apply(
-            student, inputs_of(task, example), train=True, key=key
+            student, inputs_of(task, seen), train=True, key=key
         )
         terms = supervised_terms(task, outputs, example)
+        if mixup:
+            own = task.supervised(outputs, example)
+            other = jax.tree.map(lambda x: x[partner], example)
+            terms = {
+                name: losses.masked_mean(share * own[name] + (1 - share) * x)
+                for name, x in task.supervised(outputs, other).items()
+            }
         return sum(terms.values()), Aux(loss_metrics(terms), {'student': stats})
 
     return Method(

@@ -4,6 +4,7 @@ import numpy as np
 import optax
 
 from ssljax import methods, tasks, teachers
+from ssljax.contracts import Network, Variables
 
 LABELS = [0, 2]
 
@@ -46,6 +47,28 @@ def test_ships_the_average_where_there_is_one(tiny):
     assert method.ship == 'teacher'
     np.testing.assert_allclose(method.predict(state, weak)['logits'], 0.25 * now)
     np.testing.assert_array_equal(method.answers['student'](state, weak)['logits'], now)
+
+
+def test_mixup_mixes_inputs_and_labels_alike(tiny):
+    """Where logits are 20 x and x is the one-hot label, each mistake is known."""
+    label = np.arange(96) % 3
+    inputs = 20 * jax.nn.one_hot(label, 3)
+    batch = tiny.batch(inputs, label, {})
+    network = Network(
+        lambda key, x: Variables({'scale': jnp.ones(())}),
+        lambda v, x, *, train, key=None: ({'logits': v.params['scale'] * x}, {}),
+    )
+
+    def loss(mixup):
+        method = methods.supervised(network, optax.sgd(0.0), num_classes=3, mixup=mixup)
+        state = method.init(jax.random.key(0), batch)
+        return tiny.jit(method.step)(state, batch)[1]['loss']
+
+    assert loss(0.0) < 1e-6
+    # Of the 2/3 that meet another class, by a share m of [1/2, 1]: the mean of
+    # 20 (m - m^2 - (1 - m)^2), 5/3, and little more. Were the labels left as they are,
+    # 5; were the inputs, 10; were the shares others, 20/3.
+    assert 0.9 < loss(1.0) < 1.7
 
 
 def test_adjusted_for_rare_labels(tiny):
