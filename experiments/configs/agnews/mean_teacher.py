@@ -1,0 +1,18 @@
+"""Mean Teacher (Tarvainen & Valpola 2017) on AG News, 160 labels.
+
+The student sees the strong view, in which words change places.
+
+    python -m experiments.train --config=experiments/configs/agnews/mean_teacher.py
+
+Time: not measured.
+Score: not run.
+"""
+
+from experiments.configs.agnews.common import agnews
+
+
+def get_config():
+    """Returns the configuration."""
+    config = agnews('mean_teacher', student_view='strong', weight=10.0, ratio=4.0)
+    config.ramp = 0.4
+    return config

@@ -1,0 +1,79 @@
+"""Paper-scale configurations are traced at full shape; one small one takes a step."""
+
+import importlib
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.benchmarks import traced
+from experiments.configs.audio import VARIANTS
+from ssljax.methods import catalogue
+
+CASES = {case.config: case for case in traced.CASES}
+
+
+@pytest.mark.parametrize(
+    'config, method, parameters, rows',
+    [
+        ('svhn/wrn_28_2', 'freematch', 1_467_626, {'labelled': 64, 'unlabelled': 448}),
+        (
+            'cifar100/vit_small',
+            'fixmatch',
+            21_436_900,
+            {'labelled': 8, 'unlabelled': 8},
+        ),
+    ],
+)
+def test_traces_at_full_shape(config, method, parameters, rows):
+    row = traced.traced(CASES[config], method)
+    assert row['parameters'] == parameters and row['batch'] == rows
+    # Student, average and momentum; or student and Adam's two moments.
+    assert 12 * parameters < row['state_bytes'] < 12.2 * parameters
+    # Each parameter of a convolution or a token is used more than once a row.
+    assert row['flops'] > 6 * parameters * sum(rows.values())
+    assert row['activation_bytes'] > 4 * parameters
+    assert config in traced.markdown([row])
+
+
+def test_every_configuration_names_what_there_is():
+    for case in traced.CASES:
+        module = f'experiments.configs.{case.config.replace("/", ".")}'
+        for name in case.methods:
+            config = importlib.import_module(module).get_config(name)
+            audio = case.data.field == 'wave'
+            assert config.method == (VARIANTS[name].method if audio else name)
+            catalogue.find(config.method)
+
+
+def test_the_folds_of_esc10_are_the_repeats():
+    folds = importlib.import_module('experiments.configs.esc10.folds')
+    files = []
+    for seed in (0, 4, 5):
+        config = folds.get_config('mixmatch_without')
+        config.seed = seed
+        files.append(config.copy_and_resolve_references().data)
+    assert files == [f'scratch/esc10_fold{fold}.npz' for fold in (1, 5, 1)]
+
+
+def test_peak_counts_what_is_alive_at_once():
+    def peak(function):
+        x = jax.ShapeDtypeStruct((256,), jnp.float32)  # a KiB
+        return traced.peak(jax.make_jaxpr(function)(x).jaxpr) / 1024
+
+    assert peak(lambda x: x + 1) == 2
+    assert peak(lambda x: jnp.sin(jnp.sin(jnp.sin(x)))) == 3  # each lets the last go
+    assert peak(lambda x: jnp.sin(x) * jnp.cos(x)) == 4
+    inside = jax.jit(lambda x: (jnp.sin(x) * jnp.cos(x)).sum())
+    assert 3 < peak(inside) < 4.1  # what a body needs counts too
+
+
+def test_blank_data_take_no_memory():
+    case = CASES['stl10/wrn_37_2']
+    config = importlib.import_module('experiments.configs.stl10.wrn_37_2').get_config()
+    dataset = traced.blank(case.data, config)
+    image = dataset.source.columns['image']
+    assert image.shape == (105_000, 96, 96, 3) and set(image.strides) == {0}
+    assert np.bincount(dataset.source.columns['label'][dataset.rows['labelled']]).min()
+    assert len(dataset.rows['labelled']) == 40
