@@ -17,8 +17,9 @@ ARGUMENTS = {
     'mixmatch': {'weight': 100.0, 'alpha': 0.5},
     'remixmatch': {'copies': 2, 'labelled_view': 'weak'},
     'adamatch': {'threshold': 0.95},
+    'deep_co_training': {'agreement_weight': 10.0},
 }
-"""Where USB has other arguments than the papers, which the builders have."""
+"""Where the builders have others: USB's, but Deep Co-Training's own for CIFAR."""
 
 RAMPS = {
     'pseudo_label': 0.4,
@@ -59,9 +60,8 @@ def classic(
       weight_decay: 1e-3 for CIFAR-100.
       **network: arguments of ``models.wide_resnet``.
     """
-    config = _pictures(
-        data, method, {'name': 'wide_resnet', **network}, pixels, normalize, flip
-    )
+    network = {'name': 'wide_resnet', 'depth': 28, 'width': 2, **network}
+    config = _pictures(data, method, network, pixels, normalize, flip)
     config.steps = 2**20
     config.batch_size = 64
     config.ema = 0.999
@@ -93,9 +93,8 @@ def fine_tuned(
       layer_decay: of each layer below it, see ``models.layerwise``.
       **network: arguments of ``models.vit``.
     """
-    config = _pictures(
-        data, method, {'name': 'vit', **network}, pixels, normalize, True
-    )
+    network = {'name': 'vit', 'image_size': 32, 'patch': 2, **network}
+    config = _pictures(data, method, network, pixels, normalize, True)
     if method != 'supervised':
         config.args.ratio = 1.0
     config.steps = 204_800
