@@ -59,6 +59,27 @@ def cifar10(shared: Path) -> dict[str, np.ndarray]:
     }
 
 
+def cifar10_jpeg(shared: Path) -> dict[str, np.ndarray]:
+    """All 50,000 and 10,000 images, but JPEG of quality 75, decoded once."""
+    from PIL import Image
+
+    found = _packed(shared, 'cifar10/cifar10_full_jpegq75.npz')
+    head = found['jpeg_header'].tobytes()
+
+    def decoded(part):
+        body, offsets = found[f'{part}_bytes'].tobytes(), found[f'{part}_offsets']
+        pairs = zip(offsets[:-1], offsets[1:], strict=True)
+        files = (io.BytesIO(head + body[begin:end]) for begin, end in pairs)
+        return np.stack([np.asarray(Image.open(file)) for file in files])
+
+    return {
+        'image': decoded('train'),
+        'label': found['train_labels'],
+        'test_image': decoded('test'),
+        'test_label': found['test_labels'],
+    }
+
+
 def fashion_mnist(shared: Path) -> dict[str, np.ndarray]:
     """All of Fashion-MNIST."""
     found = _packed(shared, 'fashion_mnist/fashion_mnist.npz')
@@ -111,6 +132,7 @@ def agnews(shared: Path) -> dict[str, np.ndarray]:
 SETS = {
     'agnews': agnews,
     'cifar10': cifar10,
+    'cifar10_jpeg': cifar10_jpeg,
     'esc10': esc10,
     'fashion_mnist': fashion_mnist,
     'mitbih': mitbih,
