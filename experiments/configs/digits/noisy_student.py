@@ -1,7 +1,7 @@
 """Noisy Student (Xie et al. 2019) on digits, 40 labels.
 
-Three generations, the teachers' networks half as wide as the last student's. Hard
-labels: --config.rounds.soft=False.
+Four generations, the first two half as wide as the others. Hard labels:
+--config.rounds.soft=False.
 
     python -m experiments.train --config=experiments/configs/digits/noisy_student.py
 
@@ -15,10 +15,10 @@ from experiments.configs.digits.common import ConfigDict, digits
 def get_config():
     """Returns the configuration."""
     config = digits('noisy_student', ratio=4.0, joint=False)
-    config.networks.network.dropout = 0.5
+    config.networks.network.dropout = 0.2
     config.steps = 750  # a round
     config.rounds = ConfigDict(
-        {'count': 3, 'policy': 'balanced', 'threshold': 0.3, 'per_class': 100}
+        {'count': 4, 'policy': 'balanced', 'threshold': 0.3, 'per_class': 100}
     )
     config.rounds.soft = True
     half = {'channels': (16, 32)}
