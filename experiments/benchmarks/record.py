@@ -3,7 +3,7 @@
     python -m experiments.unpack --set=cifar10_jpeg --output=scratch/cifar10_jpeg.npz
     python -m experiments.benchmarks.record --seeds=0,1,2 --limit=540 \
         --candidate=optimizer.lr=0.03 --candidate='optimizer.lr=0.06 ema=0.9995'
-    python -m experiments.benchmarks.record --small  # two minutes on a CPU
+    python -m experiments.benchmarks.record --small  # a minute or two on a CPU
 
 FixMatch, bfloat16, views inside the step, data on the device, as the configuration has
 it; FreeMatch by ``--config=experiments/configs/cifar10/fixmatch_250.py:freematch``, and
