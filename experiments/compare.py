@@ -13,10 +13,11 @@ configuration is the baseline. A cell is one job of ``experiments.train`` and on
 run stands in the table with its command. Without ``--run`` nothing is trained.
 
 The seeds of a configuration are trained in this process, where what they share is
-compiled once: on accelerators all at once, by vmap, which ``--vmapped`` limits to what
-the memory holds; on a CPU, where that is slower, one after another. Methods with tables
-of rows that each seed draws, and programs of several fits, go one after another
-everywhere. The same command goes on where it was stopped.
+compiled once: on an accelerator all at once, by vmap, which ``--vmapped`` limits to
+what its memory holds; on a CPU, where that is slower, and on several devices, which
+share the rows of a batch, one after another. So go, everywhere, methods with tables of
+rows that each seed draws, and programs of several fits. The same command goes on where
+it was stopped.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ _METRIC = flags.DEFINE_string(
 )
 _RUN = flags.DEFINE_bool('run', False, 'Trains the missing cells one after another.')
 _VMAPPED = flags.DEFINE_integer(
-    'vmapped', None, 'Seeds at once; default all on accelerators, 1 on a CPU.'
+    'vmapped', None, 'Seeds at once; default all on one accelerator, else 1.'
 )
 
 
@@ -92,7 +93,9 @@ def train(cell: cells.Cell, seeds: Sequence[int], out: Path) -> int:
 
     status = 0
     shared: dict[Any, Any] = {}
-    many = _VMAPPED.value or (1 if jax.default_backend() == 'cpu' else len(seeds))
+    # Several devices share the rows of each seed instead.
+    alone = jax.default_backend() == 'cpu' or len(jax.devices()) > 1
+    many = _VMAPPED.value or (1 if alone else max(1, len(seeds)))
     for first in range(0, len(seeds), many):
         some = seeds[first : first + many]
         fit_at_once(cell, some, out, shared)
