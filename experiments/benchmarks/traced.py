@@ -1,7 +1,7 @@
 """What a step of each paper-scale configuration costs, without running it.
 
     python -m experiments.benchmarks.traced
-    python -m experiments.benchmarks.traced --real=2 --only=vit
+    python -m experiments.benchmarks.traced --real=2 --only=vit_small:fixmatch
 
 Traces init and step at full shape, without data and without an array:
 
@@ -14,12 +14,13 @@ Traces init and step at full shape, without data and without an array:
   took 0.9 to 1.3 times as much for small steps of a WRN-10-2, a small CNN and a ViT.
 
 ``--real=B`` also takes one step on random bytes at batch size B with the full network:
-its loss has to be finite.
+its loss has to be finite. Rows of an earlier run that this one does not trace stay.
 """
 
 from __future__ import annotations
 
 import importlib
+import json
 import time
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -36,7 +37,7 @@ from ssljax.contracts import Method, PyTree
 from ssljax.train import writers
 
 _OUT = flags.DEFINE_string('out', 'experiments/results', 'Folder of traced.*')
-_ONLY = flags.DEFINE_string('only', '', 'Only configurations whose name contains it.')
+_ONLY = flags.DEFINE_string('only', '', "Only what has it in '<config>:<method>'.")
 _REAL = flags.DEFINE_integer('real', 0, 'Batch size of one real step; 0 for none.')
 
 
@@ -84,18 +85,26 @@ CASES = (
 def main() -> None:
     """Traces, prints and writes."""
     out = Path(_OUT.value)
-    rows = [
-        {**row, **(real(*parts, _REAL.value) if _REAL.value else {})}
-        for case in CASES
-        if _ONLY.value in case.config
-        for parts in ((case, name) for name in case.methods)
-        for row in [traced(*parts)]
-    ]
-    text = markdown(rows)
-    print(text)
+    path = out / 'traced.json'
+    known = json.loads(path.read_text())['rows'] if path.exists() else []
+    found = {_name(row['config'], row['method']): row for row in known}
+    names = {_name(case.config, m): (case, m) for case in CASES for m in case.methods}
+    for name, (case, method) in names.items():
+        if _ONLY.value not in name:
+            continue
+        row = {**found.get(name, {}), **traced(case, method)}
+        if _REAL.value:
+            row['real'] = real(case, method, _REAL.value)
+        found[name] = row
+        print(markdown([row]).splitlines()[-1], flush=True)
+    rows = [found[name] for name in names if name in found]
     out.mkdir(parents=True, exist_ok=True)
-    writers.write_json(out / 'traced.json', {'rows': rows, **describe()})
-    (out / 'traced.md').write_text(text)
+    writers.write_json(path, {'rows': rows, **describe()})
+    (out / 'traced.md').write_text(markdown(rows))
+
+
+def _name(config: str, method: str) -> str:
+    return f'{config}:{method}'
 
 
 def traced(case: Case, name: str) -> dict[str, Any]:
@@ -227,21 +236,28 @@ def real(case: Case, name: str, size: int) -> dict[str, Any]:
     if not (np.isfinite(loss) and int(new.step) == 1):
         raise RuntimeError(f'{case.config}:{name} has the loss {loss}.')
     taken = time.perf_counter() - start
-    return {'real': {'batch_size': size, 'loss': loss, 'seconds': round(taken, 1)}}
+    return {'batch_size': size, 'loss': loss, 'seconds': round(taken, 1)}
 
 
 def markdown(rows: list[dict[str, Any]]) -> str:
     """Returns the table."""
-    lines = [
-        '| config | method | rows a step | parameters | state | FLOPs | activations |',
-        '|---|---|--:|--:|--:|--:|--:|',
-    ]
-    lines += [
-        f'| {row["config"]} | {row["method"]} | {sum(row["batch"].values())} '
-        f'| {row["parameters"] / 1e6:.2f} M | {row["state_bytes"] / 2**20:.0f} MiB '
-        f'| {row["flops"] / 1e9:.0f} G | {row["activation_bytes"] / 2**30:.2f} GiB |'
-        for row in rows
-    ]
+    head = (
+        'config, method, rows a step, parameters, state, FLOPs, activations, real step'
+    )
+    lines = [f'| {head.replace(", ", " | ")} |', f'|---|---{"|--:" * 6}|']
+    for row in rows:
+        taken = row.get('real')
+        cells = (
+            row['config'],
+            row['method'],
+            sum(row['batch'].values()),
+            f'{row["parameters"] / 1e6:.2f} M',
+            f'{row["state_bytes"] / 2**20:.0f} MiB',
+            f'{row["flops"] / 1e9:.0f} G',
+            f'{row["activation_bytes"] / 2**30:.2f} GiB',
+            f'loss {taken["loss"]:.2f} at B {taken["batch_size"]}' if taken else '',
+        )
+        lines.append(f'| {" | ".join(map(str, cells))} |')
     return '\n'.join(lines) + '\n'
 
 
