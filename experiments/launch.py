@@ -12,6 +12,7 @@ from typing import Any
 
 from absl import app, flags, logging
 
+from experiments import xla_flags
 from ssljax.contracts import InputError
 
 
@@ -25,6 +26,7 @@ def run(main: Callable[[], int | None], *, config: str | None = None) -> None:
       main: the command.
       config: what ``--config`` is without the flag.
     """
+    xla_flags.apply()  # before a device is used
     # What it says is meant for the user, who needs no line of the source.
     warnings.formatwarning = lambda message, *_, **__: f'warning: {message}\n'
 
