@@ -62,6 +62,7 @@ def command(root, compiled, capsys, monkeypatch):
     monkeypatch.chdir(root)
     monkeypatch.setattr(warnings, 'formatwarning', warnings.formatwarning)
     monkeypatch.setenv('JAX_COMPILATION_CACHE_DIR', str(compiled))
+    monkeypatch.setenv('XLA_FLAGS', os.environ.get('XLA_FLAGS', ''))
     cached = jax.config.jax_compilation_cache_dir
     jax.config.update('jax_compilation_cache_dir', str(compiled))
 
