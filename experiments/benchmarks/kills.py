@@ -35,7 +35,7 @@ EVERY = flags.DEFINE_integer('every', 20, 'Steps between two checkpoints.')
 SEED = flags.DEFINE_integer('seed', 0, 'Of the moments.')
 OUT = flags.DEFINE_string('out', None, 'Result file; default results/kills-<n>.json.')
 
-HEARTBEAT = 10  # seconds after which a process that died is missed
+HEARTBEAT = 20  # seconds after which a process that died is missed
 LIMIT = 600  # seconds for one start to end
 
 
@@ -111,7 +111,7 @@ def unfinished(folder: Path) -> bool:
 
 def disturbed(folder: Path, log: Path) -> list[dict[str, Any]]:
     """Kills as often as asked, then lets it finish; returns what each kill met."""
-    moments, draw = [], random.Random(SEED.value)
+    moments, failures, draw = [], [], random.Random(SEED.value)
     while True:
         began, processes = whole(folder), start(folder, log)
         if len(moments) < KILLS.value:
@@ -136,9 +136,12 @@ def disturbed(folder: Path, log: Path) -> list[dict[str, Any]]:
                 print(met, flush=True)
                 continue
         codes = end(processes)
-        if any(codes):
-            raise RuntimeError(f'exit status {codes}; see {log}')
-        return moments
+        if not any(codes):
+            return moments
+        # A machine too busy for their heartbeats ends processes too: once more.
+        failures.append(codes)
+        if len(failures) > 3:
+            raise RuntimeError(f'exit status {failures}; {log.read_text()[-2000:]}')
 
 
 def scores(folder: Path) -> dict[str, Any]:
