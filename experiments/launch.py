@@ -164,6 +164,8 @@ def join(
             processes,
             process,
             heartbeat_timeout_seconds=heartbeat,
+            # One that ends by an error waits so long for the others to end too.
+            shutdown_timeout_seconds=3 * heartbeat,
         )
     except (RuntimeError, ValueError) as error:
         raise InputError(

@@ -91,7 +91,11 @@ if __name__ == '__main__':
     folder, coordinator, processes, process, *dies = sys.argv[1:]
     jax.config.update('jax_num_cpu_devices', 4)
     jax.distributed.initialize(
-        coordinator, int(processes), int(process), heartbeat_timeout_seconds=10
+        coordinator,
+        int(processes),
+        int(process),
+        heartbeat_timeout_seconds=10,
+        shutdown_timeout_seconds=30,
     )
     names = ('fixmatch',) if dies else tuple(METHODS)
     at = int(dies[0]) if dies else None
