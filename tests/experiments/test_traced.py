@@ -6,11 +6,22 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from absl import flags
 
-from experiments.benchmarks import traced
 from experiments.configs.audio import VARIANTS
 from ssljax.methods import catalogue
 
+
+def _without_flags(name):
+    """Imports a command; its flags would be in the way of other commands."""
+    before = set(flags.FLAGS)
+    module = importlib.import_module(name)
+    for flag in set(flags.FLAGS) - before:
+        delattr(flags.FLAGS, flag)
+    return module
+
+
+traced = _without_flags('experiments.benchmarks.traced')
 CASES = {case.config: case for case in traced.CASES}
 
 
