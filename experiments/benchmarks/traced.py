@@ -97,10 +97,10 @@ def main() -> None:
             row['real'] = real(case, method, _REAL.value)
         found[name] = row
         print(markdown([row]).splitlines()[-1], flush=True)
-    rows = [found[name] for name in names if name in found]
-    out.mkdir(parents=True, exist_ok=True)
-    writers.write_json(path, {'rows': rows, **describe()})
-    (out / 'traced.md').write_text(markdown(rows))
+        rows = [found[name] for name in names if name in found]
+        out.mkdir(parents=True, exist_ok=True)
+        writers.write_json(path, {'rows': rows, **describe()})
+        (out / 'traced.md').write_text(markdown(rows))
 
 
 def _name(config: str, method: str) -> str:
