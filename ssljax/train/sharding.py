@@ -155,27 +155,29 @@ def place(
     Raises:
       InputError: if the devices can't share the rows evenly.
     """
-    shares = row_shares(layout) // jax.process_count()
-    everywhere = whole(layout)
+    processes = jax.process_count()
+    shares = row_shares(layout) // processes
     by_row = NamedSharding(layout.mesh, PartitionSpec(*[None] * leading, shards.BATCH))
 
-    def put(x, sharding):
-        if isinstance(x, jax.Array) and x.sharding == sharding:
-            return x
-        if sharding is by_row and np.shape(x)[leading] % shares:
-            raise InputError(
-                f'The batch has {np.shape(x)[leading]} rows in some stream, which '
-                f'{shares} devices can not share evenly; change its size or the number '
-                'of devices.'
-            )
-        return jax.make_array_from_process_local_data(sharding, np.asarray(x))
-
-    return {
-        name: jax.tree.map(
-            lambda x, s=everywhere if name == 'resident' else by_row: put(x, s), part
+    def put(name, part):
+        if name == 'resident':
+            where = whole(layout)
+        else:
+            where = by_row
+            uneven = [x for x in jax.tree.leaves(part) if np.shape(x)[leading] % shares]
+            if uneven:
+                raise InputError(
+                    f'The batch has {np.shape(uneven[0])[leading]} rows in its stream '
+                    f'{name!r}, which {shares} devices can not share evenly; change '
+                    'its size or the number of devices.'
+                )
+        if processes == 1:
+            return jax.device_put(part, where)
+        return jax.tree.map(
+            lambda x: jax.make_array_from_process_local_data(where, np.asarray(x)), part
         )
-        for name, part in batch.items()
-    }
+
+    return {name: put(name, part) for name, part in batch.items()}
 
 
 def move(layout: Layout, tree: PyTree) -> PyTree:

@@ -231,5 +231,5 @@ def test_refusals(meshes):
     sharding.check_batch(sharding.layout(), needs, 32)
     with pytest.raises(InputError, match=r'evenly in 4 slices; .* share is 64\.'):
         sharding.check_batch(sharding.layout(), needs, 56, parts=4)
-    with pytest.raises(InputError, match='12 rows in some stream, which 8 devices'):
+    with pytest.raises(InputError, match="12 rows in its stream 'labelled', which 8"):
         sharding.place(sharding.layout(), {'labelled': {'image': np.zeros((12, 2))}})
