@@ -21,7 +21,8 @@ def turn(way: str = 'quarters') -> View:
     Args:
       way: 'quarters', by 0, 1, 2 or 3 of them, counterclockwise, of square images; or
         'flips': not, along the first axis, along the second, both. The latter are for
-        spectrograms, whose axes do not change places.
+        spectrograms, whose axes do not change places; they may lie in ``wave``, where
+        ``spectra.log_mel`` leaves them.
 
     Raises:
       InputError: for another way; when called, for quarters of what is not square.
@@ -33,6 +34,9 @@ def turn(way: str = 'quarters') -> View:
         raise InputError(f'way is {way!r}; give one of {", ".join(map(repr, WAYS))}.')
 
     def view(key, example):
+        if 'image' not in example and jnp.ndim(example.get('wave', 0)) == 3:
+            seen = view(key, {'image': example['wave']})
+            return {**example, 'wave': seen['image'], 'turn': seen['turn']}
         example = warp.flat(example)
         which = jax.random.randint(key, (), 0, 4)
         if way == 'flips':

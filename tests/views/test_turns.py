@@ -35,3 +35,13 @@ def test_refuses():
         views.turn('halves')
     with pytest.raises(InputError, match="3x4; quarters need squares: give 'flips'"):
         views.turn()(jax.random.key(0), {'image': IMAGE[:3]})
+
+
+def test_log_mels_lie_in_the_wave():
+    mels = np.arange(12, dtype=np.float32).reshape(4, 3, 1)
+    view = views.turn('flips')
+    for key in jax.random.split(jax.random.key(0), 8):
+        image = view(key, {'image': mels})
+        seen = view(key, {'wave': mels, 'label': 1})
+        np.testing.assert_array_equal(seen['wave'], image['image'])
+        assert seen['turn'] == image['turn'] and seen['label'] == 1
