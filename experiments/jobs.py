@@ -9,11 +9,15 @@ from typing import TYPE_CHECKING, Any
 from ml_collections import ConfigDict
 
 from experiments import launch, machine, workdir
+from ssljax.contracts import InputError
 from ssljax.methods import catalogue
 from ssljax.train import writers
 
 if TYPE_CHECKING:
     from ssljax.programs import Run
+
+SHARED = ('single', 'stages')
+"""Programs that several processes may run."""
 
 
 def train(
@@ -35,6 +39,12 @@ def train(
         then compile once.
     """
     row = catalogue.find(config.method)
+    program = row.program.removeprefix('ssljax.programs.').split(':')[0]
+    if launch.several() and program not in SHARED:
+        raise InputError(
+            f'{config.method} runs by the program {program!r}, which looks at whole '
+            f'batches or pools; several processes can run {" and ".join(SHARED)} only.'
+        )
     launch.decided(lambda: workdir.claim(folder, config, overwrite=overwrite))
     done = folder / 'summary.json'
     if launch.decided(done.exists):

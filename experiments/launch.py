@@ -182,6 +182,11 @@ def first() -> bool:
     return not _joined or _processes().first()
 
 
+def several() -> bool:
+    """Whether this process is one of several."""
+    return bool(_joined)
+
+
 def decided(fn: Callable[[], Any]) -> Any:
     """Calls ``fn`` in the first process and returns, or raises, its result in all."""
     return _processes().decided(fn) if _joined else fn()

@@ -110,6 +110,13 @@ def test_processes_that_do_not_go_together(flags, found):
         launch.join(*flags)
 
 
+def test_a_program_that_looks_at_whole_batches(refused, tmp_path, monkeypatch):
+    monkeypatch.setattr(launch, 'several', lambda: True)
+    stream = '--config=experiments/configs/digits/stream.py'
+    sentence = refused('train', stream, f'--workdir={tmp_path / "x"}')
+    assert 'several processes can run single and stages only.' in sentence
+
+
 def test_a_job_may_be_looked_at_with_fewer_devices(command, tiny, tmp_path):
     flags = (FIXMATCH, *tiny, '--config.steps=1', '--config.mesh.devices=8')
     assert command('train', *flags, f'--workdir={tmp_path}')[0] == 0

@@ -31,7 +31,10 @@ import pytest
         ),
         ('--config.seed=-1', 'seed is -1'),
         ('--config.networks.network.name=small_cn', "Did you mean 'small_cnn'?"),
-        ('--config.networks.network.name=wide_resnet', "'channels'; known: blocks, depth"),
+        (
+            '--config.networks.network.name=wide_resnet',
+            "'channels'; known: blocks, depth",
+        ),
         ('--config.data=digit', "Did you mean 'digits'?"),
         ('--config.data=nothing.npz', 'nothing.npz is no readable .npz'),
         ('--config=nothing.py', "No such file or directory: 'nothing.py'"),
