@@ -23,8 +23,8 @@ def test_a_joint_pass_shares_statistics(tiny, views):
     )
     whole, expected = network.apply(variables, jnp.concatenate(views), train=True)
     found = jnp.concatenate([answer['logits'] for answer in outputs])
-    np.testing.assert_allclose(found, whole['logits'], rtol=1e-6)
-    np.testing.assert_allclose(stats['mean'], expected['mean'])
+    np.testing.assert_allclose(found, whole['logits'], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(stats['mean'], expected['mean'], rtol=1e-5, atol=1e-6)
 
 
 def test_separate_passes_have_their_own_and_the_first_moves_them(tiny, views):

@@ -48,7 +48,7 @@ def train(folder, *, labelled=FEW, unlabelled=None, steps=40, **arguments):
         validation={'image': IMAGE[40:50], 'label': LABEL[40:50]},
         test={'image': IMAGE[50:], 'label': LABEL[50:]},
         steps=steps,
-        batch_size=6,
+        batch_size=8,
         eval_batch_size=4,
         views=SEEN,
         progress=False,
