@@ -24,6 +24,14 @@ from ssljax.train import sharding
 from ssljax.train.sharding import Layout
 
 CONFIGS = Path(__file__).parent / 'configs'
+TASKS = ('landmarks', 'density')
+_NEEDED = {
+    'num_classes': 'label',
+    'image_channels': 'image',
+    'series_channels': 'series',
+    'num_landmarks': 'landmarks',
+}
+"""Arguments of networks that the data decide, and the field that has them."""
 NETWORKS = ('small_cnn', 'wide_resnet', 'vit', 'mlp', 'series_cnn', 'text_cnn')
 VIEWS = (
     *('resized_crop', 'crop_pad', 'shift', 'flip_horizontal', 'flip_vertical'),
@@ -67,12 +75,13 @@ def job(
         dataset = data.load(
             config.data,
             labels_per_class=config.labels_per_class or None,
+            labels=config.get('labels') or None,
             seed=config.seed,
             split_file=split_file(config),
             **config.get('reading', {}),
         )
     example = dataset.source[int(dataset.rows['labelled'][0])]
-    task = tasks.classification_of(example, dataset.num_classes)
+    task = task_of(config.get('task', {}), dataset, example)
     seen = {name: view(spec) for name, spec in config.views.items()}
     see = views.plain(seen.get('plain', views.identity))
     alike = _alike(config, dataset, example)
@@ -105,6 +114,41 @@ def job(
         return found
 
     return Job(config, dataset, task, method, seen, see, feeding, host_views)
+
+
+def task_of(
+    spec: Mapping[str, Any], dataset: data.Dataset, example: Mapping[str, Any]
+) -> Task:
+    """Returns the task ``{'name': ..., **arguments}`` of ``ssljax.tasks``.
+
+    Classification unless a configuration says otherwise. What the example decides
+    (``shape`` of the image, ``num_landmarks``, frames of a ``clip``) is taken from it.
+    """
+    if not spec or spec['name'] == 'classification':
+        return tasks.classification_of(example, dataset.num_classes)
+    checks.known('task.name', spec['name'], TASKS)
+    builder = getattr(tasks, spec['name'])
+    wanted = inspect.signature(builder).parameters
+    arguments = {name: x for name, x in spec.items() if name != 'name'}
+    for name in arguments:
+        checks.known(f'a field of task for {spec["name"]}', name, wanted)
+    decided = {name: x for name, x in measured(example).items() if name in wanted}
+    return builder(**{**decided, **arguments})
+
+
+def measured(example: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what an example tells a task or a network by its shapes."""
+    shapes = {name: np.shape(x) for name, x in example.items()}
+    found: dict[str, Any] = {}
+    if 'image' in shapes:
+        found |= {'shape': shapes['image'][-3:], 'image_channels': shapes['image'][-1]}
+        if len(shapes['image']) == 4:
+            found['clip'] = shapes['image'][0]
+    if 'series' in shapes:
+        found['series_channels'] = shapes['series'][-1]
+    if 'landmarks' in shapes:
+        found['num_landmarks'] = shapes['landmarks'][-2]
+    return found
 
 
 def layout(config: Any) -> Layout:
@@ -251,12 +295,16 @@ def net(
             f'precision is {precision!r}, and the network {spec["name"]} computes in '
             "float32 only; choose another network, or precision 'float32'."
         )
-    of_data = {'num_classes': lambda: dataset.num_classes}
-    of_data['image_channels'] = lambda: _shape(dataset, 'image')[-1]
-    of_data['series_channels'] = lambda: _shape(dataset, 'series')[-1]
-    for name, value in of_data.items():
+    of_data = measured(dataset.source[int(dataset.rows['labelled'][0])])
+    of_data['num_classes'] = dataset.num_classes
+    for name, field in _NEEDED.items():
         if name in wanted and name not in arguments:
-            arguments[name] = value()
+            if name not in of_data:
+                raise InputError(
+                    f'The data have no {field!r}, which the network {spec["name"]} '
+                    'takes; choose another one in networks.'
+                )
+            arguments[name] = of_data[name]
     if 'vocabulary' in arguments and 'tokens' in dataset.source.columns:
         largest = int(dataset.source.columns['tokens'].max(initial=0))
         if largest >= arguments['vocabulary']:  # flax would answer NaN
@@ -331,17 +379,6 @@ def _flat(spec: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
             yield from ((f'{name}.{inner}', x) for inner, x in value.items())
         else:
             yield name, value
-
-
-def _shape(dataset: data.Dataset, field: str) -> tuple[int, ...]:
-    """The shape of one example's field."""
-    example = dataset.source[int(dataset.rows['labelled'][0])]
-    if field not in example:
-        raise InputError(
-            f'The data have {sorted(example)}, and this network takes {field!r}; '
-            'choose another one in networks.'
-        )
-    return np.shape(example[field])
 
 
 def check(config: Any) -> None:

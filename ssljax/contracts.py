@@ -119,6 +119,7 @@ class Task(NamedTuple):
     transport: Callable
     # (prediction, warp_from, warp_to) -> prediction in the other view's frame
     metrics: Mapping[str, Metric]
+    score: str = 'accuracy'  # of all scores the one to choose by; '-nme': the lower
 
 
 def inputs_of(task: Task, example: Example) -> PyTree:

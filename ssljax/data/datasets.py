@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ssljax.contracts import InputError
-from ssljax.data import budgets, named, sources, splits
+from ssljax.data import budgets, checks, named, sources, splits
 
 BAD_SHARE = 0.01
 """Share of the rows that may be left out because they can't be decoded."""
@@ -19,9 +19,9 @@ class Dataset(NamedTuple):
     """One source and the rows of it that a job trains, chooses and tests on."""
 
     name: str
-    source: sources.Source  # input fields and 'label' [N] int32, -1 for none
+    source: sources.Source  # inputs and labels; see its ``columns``
     rows: dict[str, np.ndarray]  # 'labelled', 'unlabelled', 'validation', 'test'
-    num_classes: int
+    num_classes: int  # 0 where labels are no classes
     split: dict[str, Any]  # where the rows come from and how many, for JSON
     classes: tuple[str, ...] = ()  # their names, by label
     bad: tuple[sources.BadItem, ...] = ()  # rows that were left out
@@ -30,7 +30,8 @@ class Dataset(NamedTuple):
 def load(
     name: str | os.PathLike[str],
     *,
-    labels_per_class: int | None,
+    labels_per_class: int | None = None,
+    labels: int | None = None,
     seed: int = 0,
     split_file: str | os.PathLike[str] | None = None,
     validation: int | None = None,
@@ -39,6 +40,7 @@ def load(
     channels: int | None = None,
     rate: int | None = None,
     seconds: float | None = None,
+    groups: str | None = None,
     memory: int = 2**30,
 ) -> Dataset:
     """Loads a data set and hides all labels but a few.
@@ -52,6 +54,8 @@ def load(
         see ``data.read``.
       labels_per_class: labels that the training may see, at least 1; None is all of
         the training part, or those that the split file names.
+      labels: the same of data whose labels are no classes, such as landmarks: rows in
+        all.
       seed: of the split, at least 0. A split file brings its own.
       split_file: a split that ``splits.save`` wrote; None makes one from the seed.
       validation: rows to carve out for choosing; None is 200 for digits, else the
@@ -62,6 +66,8 @@ def load(
       channels: of pictures; None is 1 if all are grey, else 3.
       rate: samples a second, of sounds.
       seconds: length of sounds.
+      groups: a column of the data, such as 'person': rows that share it are in one
+        part, so that none is tested on who was trained on.
       memory: bytes; what takes no more is decoded at once and kept as ``Arrays``. Rows
         that can't be decoded are then left out, up to ``BAD_SHARE``, with a warning.
 
@@ -76,12 +82,11 @@ def load(
         name, size=size, channels=channels, rate=rate, seconds=seconds
     )
     name = named.short(name)
-    if np.max(source.columns.get('label', -1), initial=-1) < 0:
-        raise InputError(f'{name} has no labels; give some rows one.')
+    strata = sources.strata(source)
+    per_class = _budget(name, source, labels_per_class, labels)
     source, bad = _in_memory(source, memory)
-    labels = source.columns['label']
-    hidden = _hidden(labels, parts)
-    parts = {part: rows[labels[rows] >= 0] for part, rows in parts.items()}
+    hidden = _hidden(strata, parts)
+    parts = {part: rows[strata[rows] >= 0] for part, rows in parts.items()}
     own = {p: parts[p] for p in ('validation', 'test') if len(parts.get(p, ()))}
     sizes = _sizes(name, len(parts['train']), own, split_file, validation, test)
     if split_file:
@@ -94,21 +99,32 @@ def load(
             test=sizes['test'],
             validation=sizes['validation'],
             rows=parts['train'],
+            groups=_column(source, groups),
         )
         split = split._replace(
             test=own.get('test', split.test),
             validation=own.get('validation', split.validation),
         )
 
-    classes = source.classes or tuple(map(str, range(int(labels.max(initial=-1)) + 1)))
+    classes = source.classes or tuple(map(str, range(int(strata.max()) + 1)))
+    if 'label' not in source.columns:
+        classes = ()
     if split.known is not None:
         source = budgets.only_known(source, split.known)
-        labels = source.columns['label']
+        strata = source.columns['label']
         classes = tuple(classes[number] for number in split.known)
     left = [item.row for item in bad]
     # Before labels are counted, so that every class has as many as it should.
     split = split._replace(train=split.train[~np.isin(split.train, left)])
-    rows = _rows(split, labels, labels_per_class, hidden)
+    if (group := _column(source, groups)) is not None:
+        judged = group[np.concatenate([split.test, split.validation])]
+        hidden = hidden[~np.isin(group[hidden], judged)]
+    if labels is not None and not 0 < labels <= len(split.train):
+        raise InputError(
+            f'labels is {labels}; give at least 1 and at most the {len(split.train)} '
+            'annotated rows of the training part.'
+        )
+    rows = _rows(split, strata, per_class, hidden)
     rows = {part: found[~np.isin(found, left)] for part, found in rows.items()}
     provenance = {
         'labels': len(rows['labelled']),
@@ -178,6 +194,32 @@ def _bytes(source: sources.Source) -> int:
         except sources.BadItem as error:
             wrong = wrong or error
     raise wrong or InputError('the source has no rows; give at least one.')
+
+
+def _budget(
+    name: str, source: sources.Source, per_class: int | None, labels: int | None
+) -> int | None:
+    """Rows a class that may be seen with their labels; all where there are none."""
+    if 'label' in source.columns:
+        if labels is not None:
+            raise InputError(
+                f'labels is {labels}, but {name} has classes; give labels_per_class.'
+            )
+        return per_class
+    if per_class is not None:
+        raise InputError(
+            f'labels_per_class is {per_class}, but the labels of {name} are no '
+            'classes; give labels.'
+        )
+    return labels
+
+
+def _column(source: sources.Source, name: str | None) -> np.ndarray | None:
+    """[N], what ``name`` says of each row."""
+    if name is None:
+        return None
+    checks.known('groups (a column)', name, source.columns)
+    return np.asarray(source.columns[name])
 
 
 def _sizes(

@@ -19,7 +19,7 @@ import numpy as np
 
 from ssljax.contracts import InputError
 from ssljax.data import checks
-from ssljax.data.sources import Source
+from ssljax.data.sources import Source, strata
 
 VERSIONS = (1, 2)
 """Of the file: 2 has the keys of ``EXPLICIT`` and labels_per_class."""
@@ -55,7 +55,7 @@ def make(
 
     Args:
       name: of the source.
-      source: with a field ``label`` [N].
+      source: with labels, whose classes give each part its share.
       seed: at least 0.
       test: rows of the test part; each class gives its share, rounded by the largest
         remainder.
@@ -72,7 +72,7 @@ def make(
       InputError: if the parts ask for more rows than there are, or for fewer than the
         smallest group has.
     """
-    labels = source.columns['label']
+    labels = strata(source)
     rows = np.flatnonzero(labels >= 0) if rows is None else rows
     if min(seed, test, validation) < 0 or test + validation > len(rows):
         raise InputError(

@@ -65,7 +65,7 @@ class Unit(NamedTuple):
     feed: Callable  # (step) -> batch
     last: int  # State.step at the end
     keep: str  # 'last' or 'best'
-    best: str  # the score that decides, higher is better
+    best: str  # the score that decides; with a minus before it, the lower the better
     evaluate: Callable | None  # (method, state) -> {name: score}
     layout: Layout
 
@@ -74,14 +74,21 @@ class Unit(NamedTuple):
         """Where the checkpoints lie, each under its step."""
         return self.folder / 'checkpoints'
 
+    @property
+    def decides(self) -> str:
+        """The name of the score that decides."""
+        return self.best.removeprefix('-')
+
     def improves(self, scores: dict[str, Any], best: list | None) -> bool:
         """Says if these scores beat ``best``, a [score, step]; None is NaN."""
-        if self.best not in scores:
+        if self.decides not in scores:
             return False
-        score = scores[self.best]
+        score = scores[self.decides]
         if best is None or score is None:
             return best is None
-        return best[0] is None or score > best[0]
+        if best[0] is None:
+            return True
+        return score < best[0] if self.best.startswith('-') else score > best[0]
 
 
 def initial(
@@ -158,7 +165,7 @@ def loop(
                 writers.append(unit.folder / 'metrics.jsonl', row)
             if add_events:
                 add_events(row)
-            bar.show(row, ('loss', 'utilisation', unit.best), bool(scores))
+            bar.show(row, ('loss', 'utilisation', unit.decides), bool(scores))
 
         bar.resume()
         while step < unit.last:
@@ -198,7 +205,7 @@ def loop(
                     'seconds': bar.seconds,
                     'images': bar.images,
                     'scores': scores,
-                    'best': [scores[unit.best], step] if improves else info['best'],
+                    'best': [scores[unit.decides], step] if improves else info['best'],
                 }
                 _save(unit, cadence, saver, state, info)
             bar.resume()
@@ -375,10 +382,10 @@ def _check(
 def _scores(unit: Unit, state: State) -> dict[str, float | None]:
     assert unit.evaluate is not None
     found = unit.evaluate(unit.method, state)
-    if unit.keep == 'best' and unit.best not in found:
+    if unit.keep == 'best' and unit.decides not in found:
         raise InputError(
-            f"keep='best' goes by {unit.best!r}, but evaluate gives {sorted(found)}; "
-            'name one of these as best.'
+            f"keep='best' goes by {unit.decides!r}, but evaluate gives "
+            f'{sorted(found)}; name one of these as best.'
         )
     return {name: writers.plain(score) for name, score in found.items()}
 

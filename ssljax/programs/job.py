@@ -157,6 +157,12 @@ def scorer(job: Job, part: str) -> Callable[[Method, State], dict[str, float]]:
     return scores
 
 
+def best_by(task: Task) -> str:
+    """Returns ``best`` of ``run.fit``: the task's own score, on validation."""
+    name = task.score.removeprefix('-')
+    return f'{"-" if task.score != name else ""}validation_{name}'
+
+
 def answering(job: Job, method: Method) -> Callable[[State, Any], Any]:
     """Returns ``(state, inputs) -> prediction [n, ...]``, by the shipped weights.
 

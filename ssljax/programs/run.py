@@ -161,7 +161,8 @@ class Run:
           given: Variables by network name for ``method.init``, copied.
           keep: which state is returned: the 'last', or the 'best' one evaluated.
           evaluate: ``(method, state) -> {name: score}``, of validation, never of test.
-          best: score that decides which checkpoint is best; higher is better.
+          best: score that decides which checkpoint is best; higher is better, or lower
+            with a minus before its name: '-validation_nme'.
 
         Returns:
           The state. ``run.record(name)`` says which one it is.

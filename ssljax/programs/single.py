@@ -14,7 +14,7 @@ from ssljax import methods, tasks
 from ssljax.contracts import Method, State, Task, View
 from ssljax.data import Arrays, Dataset, checks, join
 from ssljax.data.sources import Source
-from ssljax.programs.job import Job, answering, feed_for, scorer
+from ssljax.programs.job import Job, answering, best_by, feed_for, scorer
 from ssljax.programs.run import Run
 from ssljax.train import sharding
 from ssljax.train.sharding import Layout
@@ -147,6 +147,7 @@ def _fitted(run: Run, job: Job, method: Method) -> tuple[State, dict[str, Any]]:
         feed_for(job, method, run.key('main')),
         job.config.steps,
         evaluate=scorer(job, 'validation') if len(rows.get('validation', ())) else None,
+        best=best_by(job.task),
     )
     found = run.record('main')
     if len(rows.get('test', ())):

@@ -8,7 +8,7 @@ from typing import Any
 
 from ssljax.contracts import Variables
 from ssljax.data import checks
-from ssljax.programs.job import Job, feed_for, scorer, variables_of
+from ssljax.programs.job import Job, best_by, feed_for, scorer, variables_of
 from ssljax.programs.run import Run
 
 
@@ -26,8 +26,8 @@ def stages(run: Run, job: Job) -> dict[str, Any]:
 
     Returns:
       What the last stage recorded and scored, named as by ``single``, but with the
-      ``wall_seconds`` of all stages; and ``test_accuracy/<stage>`` of every stage that
-      answers the task.
+      ``wall_seconds`` of all stages; and ``test_accuracy/<stage>``, or the task's own
+      score, of every stage that answers the task.
     """
     validation, test = scorer(job, 'validation'), scorer(job, 'test')
     weights: dict[str, Variables] = {}
@@ -50,6 +50,7 @@ def stages(run: Run, job: Job) -> dict[str, Any]:
             stage.steps,
             given=_given(name, stage, weights),
             evaluate=validation if answers else None,
+            best=best_by(job.task),
         )
         weights[name] = variables_of(state, method.ship)
         found = run.record(name)
@@ -57,7 +58,8 @@ def stages(run: Run, job: Job) -> dict[str, Any]:
         if answers:
             last = functools.partial(test, method, state)
             found |= run.once(f'test_{name}', last)
-            scores[f'test_accuracy/{name}'] = found['test_accuracy']
+            score = f'test_{job.task.score.removeprefix("-")}'
+            scores[f'{score}/{name}'] = found[score]
     return {**found, **scores, 'wall_seconds': seconds}
 
 

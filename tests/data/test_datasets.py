@@ -240,7 +240,7 @@ def test_data_without_a_label(tmp_path):
     records = data.sources.records
     shard = records.write_shard(source, range(3), records.shard_path(tmp_path, 0, 1))
     records.finish(tmp_path, source, {}, [shard.rows], 'f')
-    with pytest.raises(InputError, match='has no labels'):
+    with pytest.raises(InputError, match='have no labels'):
         data.load(tmp_path, labels_per_class=None)
 
 
@@ -282,3 +282,34 @@ def test_rows_to_be_scored_must_be_readable(tmp_path):
         data.readable(source, np.arange(9))
     same = np.array([2, 2])
     assert data.readable(data.Arrays({'image': np.zeros(3)}), same) is same
+
+
+def _annotated(count=30):
+    """Rows whose labels are no classes; every third is not annotated."""
+    fields = {
+        'image': np.zeros((count, 4, 4, 1), np.float32),
+        'landmarks': np.zeros((count, 2, 2), np.float32),
+        'annotated': np.arange(count) % 3 > 0,
+        'person': np.arange(count) // 5,
+    }
+    return data.Arrays(fields), {'train': np.arange(count, dtype=np.int32)}
+
+
+def test_labels_that_are_no_classes(monkeypatch):
+    monkeypatch.setattr(data.datasets.named, 'read', lambda *a, **k: _annotated())
+    sizes = {'validation': 5, 'test': 5, 'seed': 1}
+    dataset = data.load('mine', labels=3, groups='person', **sizes)
+    assert (dataset.num_classes, dataset.classes) == (0, ())
+    fields, rows = dataset.source.fields, dataset.rows
+    assert len(rows['labelled']) == 3 and fields['annotated'][rows['labelled']].all()
+    assert not fields['annotated'][rows['unlabelled']].all()  # some never had a label
+    parts = [rows['validation'], rows['test'], rows['unlabelled']]
+    people = [set(fields['person'][part]) for part in parts]
+    assert all(people) and sum(map(len, people)) == len(set.union(*people)) == 6
+    for wrong, message in (
+        ({'labels_per_class': 2}, 'are no classes; give labels'),
+        ({'labels': 21}, 'at most the 10 annotated rows'),
+        ({'labels': 2, 'groups': 'persons'}, "mean 'person'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            data.load('mine', **{**sizes, **wrong})

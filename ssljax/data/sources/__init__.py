@@ -18,7 +18,7 @@ from ssljax.data.sources.joined import join
 from ssljax.data.sources.npz_files import npz
 from ssljax.data.sources.originals import cifar10, cifar100, stl10, svhn
 from ssljax.data.sources.pictures import Pictures
-from ssljax.data.sources.source import NO_LABEL, BadItem, Source
+from ssljax.data.sources.source import NO_LABEL, BadItem, Source, strata
 from ssljax.data.sources.tables import table
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     'npz',
     'records',
     'stl10',
+    'strata',
     'svhn',
     'table',
     'tfds',

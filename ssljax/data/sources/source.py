@@ -22,7 +22,11 @@ class Source(Protocol):
 
     @property
     def columns(self) -> Mapping[str, np.ndarray]:
-        """Fields [N, ...] known without decoding a row; 'label' [N] int32, -1 none."""
+        """Fields [N, ...] known without decoding a row.
+
+        'label' [N] int32, -1 for none; or, where labels are no classes, 'annotated' [N]
+        bool, of clips [N, T].
+        """
 
     @property
     def classes(self) -> tuple[str, ...] | None:
@@ -38,6 +42,31 @@ class Source(Protocol):
 
     def fingerprint(self) -> str:
         """Returns a sha256, in hex, of the contents; files are read to the last."""
+
+
+def strata(source: Source) -> np.ndarray:
+    """Returns what splits share out evenly: [N] int32, -1 for rows without a label.
+
+    The classes; or 0 for every row that somebody annotated, of a clip one frame at
+    least.
+
+    Raises:
+      InputError: if no row has a label.
+    """
+    columns = source.columns
+    if 'label' in columns:
+        found = np.asarray(columns['label'])
+    elif 'annotated' in columns:
+        known = np.asarray(columns['annotated'], bool).reshape(len(source), -1)
+        found = np.where(known.any(axis=1), 0, NO_LABEL).astype(np.int32)
+    else:
+        found = np.zeros(0, np.int32)
+    if np.max(found, initial=NO_LABEL) < 0:
+        raise InputError(
+            "The data have no labels; give some rows a 'label', or say of each whether "
+            "it is 'annotated'."
+        )
+    return found
 
 
 class BadItem(InputError):
