@@ -83,6 +83,8 @@ def job(
     example = dataset.source[int(dataset.rows['labelled'][0])]
     task = task_of(config.get('task', {}), dataset, example)
     seen = {name: view(spec) for name, spec in config.views.items()}
+    if 'clip' in measured(example):
+        seen = {name: views.clip(one) for name, one in seen.items()}
     see = views.plain(seen.get('plain', views.identity))
     alike = _alike(config, dataset, example)
     task, seen, see = shared.setdefault(alike, (task, seen, see))

@@ -3,6 +3,7 @@
 from ssljax.views import adversarial, mixing, series, sound, spectra, text
 from ssljax.views.align import align
 from ssljax.views.augmix import augmix
+from ssljax.views.clips import clip
 from ssljax.views.corruptions import corrupt
 from ssljax.views.ctaugment import ctaugment
 from ssljax.views.elastic import elastic
@@ -55,6 +56,7 @@ __all__ = [
     'align',
     'as_float',
     'augmix',
+    'clip',
     'colour_jitter',
     'compose',
     'corrupt',
