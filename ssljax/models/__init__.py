@@ -9,6 +9,7 @@ except ImportError:
 
 from ssljax.models.adapters import from_linen, from_nnx
 from ssljax.models.cnn import small_cnn
+from ssljax.models.frames import per_frame
 from ssljax.models.mlp import mlp
 from ssljax.models.series import series_cnn
 from ssljax.models.text import text_cnn
@@ -21,6 +22,7 @@ __all__ = [
     'layerwise',
     'load_usb_weights',
     'mlp',
+    'per_frame',
     'series_cnn',
     'small_cnn',
     'text_cnn',
