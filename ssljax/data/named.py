@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -30,6 +32,10 @@ READERS = MappingProxyType(
 )
 """What may stand before a colon, and how to read what stands after it."""
 
+GENERATORS: Mapping[str, Callable[..., sources.Source]]
+GENERATORS = MappingProxyType({'moving_faces': sources.moving_faces.moving_faces})
+"""What is drawn instead of read, by arguments: 'moving_faces:clips=200,size=48x48'."""
+
 PARTS = ('train', 'validation', 'test', 'unlabelled')
 
 
@@ -44,6 +50,7 @@ def read(
     """Opens a data set by its name or path.
 
     - 'digits': scikit-learn's.
+    - 'moving_faces:clips=200,frames=10', and the other generators.
     - 'cifar10:/path', and the other prefixes of ``READERS``.
     - An .npz: ``sources.npz``.
     - A .csv or .jsonl of ``path`` and ``label``: ``sources.table``, over its folder.
@@ -70,6 +77,9 @@ def read(
     prefix, _, rest = name.partition(':')
     if rest and prefix in READERS:
         return READERS[prefix](rest)
+    if prefix in GENERATORS:
+        source = _generated(prefix, rest)
+        return source, {'train': np.arange(len(source), dtype=np.int32)}
     if path.suffix == '.npz':
         return sources.npz(name)
     source: sources.Source
@@ -103,7 +113,31 @@ def short(name: str | os.PathLike[str]) -> str:
     prefix, _, rest = os.fspath(name).partition(':')
     if prefix in READERS and prefix not in ('records', 'tfds') and rest:
         return prefix
+    if prefix in GENERATORS:
+        return prefix
     return Path(rest if prefix in READERS and rest else name).name
+
+
+def _generated(name: str, given: str) -> sources.Source:
+    """A source that is drawn, by arguments such as 'clips=200,size=48x48'."""
+    builder = GENERATORS[name]
+    arguments = {}
+    for text in filter(None, given.split(',')):
+        key, _, value = text.partition('=')
+        checks.known(
+            f'an argument of {name}', key, inspect.signature(builder).parameters
+        )
+        try:
+            numbers = [ast.literal_eval(number) for number in value.split('x')]
+        except (ValueError, SyntaxError):
+            raise InputError(
+                f'{key} of {name} is {value!r}; give a number, True, False or HxW.'
+            ) from None
+        arguments[key] = numbers[0] if len(numbers) == 1 else tuple(numbers)
+    try:
+        return builder(**arguments)
+    except TypeError as error:
+        raise InputError(f'{name}:{given} lacks an argument: {error}') from error
 
 
 def _folder(path: Path, read: folders.Read) -> tuple[sources.Source, Parts]:

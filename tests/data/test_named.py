@@ -120,3 +120,17 @@ def test_records_by_their_folder(put, tmp_path):
         found, rows = data.read(name)
         assert found.name(1) == 'test/cat/b.png' and rows['test'].tolist() == [1]
         np.testing.assert_array_equal(found[1]['image'], source[1]['image'])
+
+
+def test_generated_by_name():
+    source, parts = named.read('moving_faces:clips=2,frames=3,size=16x20,texture=0.1')
+    assert source[1]['image'].shape == (3, 16, 20, 1)
+    assert parts['train'].tolist() == [0, 1]
+    assert named.short('moving_faces:clips=2') == 'moving_faces'
+    for name, message in (
+        ('moving_faces:clip=2', "mean 'clips'"),
+        ('moving_faces:clips=many', "is 'many'; give a number"),
+        ('moving_faces:frames=2', "lacks an argument.*'clips'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            named.read(name)

@@ -126,8 +126,8 @@ def moving_faces(
       float32 (x, y) in pixels, ``visible`` [T, K] bool (in the image and not covered),
       ``annotated`` [T] bool, ``person`` [] int32 (the identity), and on request
       ``flow`` [T - 1, H, W, 2] float32: where what a pixel of frame t shows goes until
-      frame t + 1, also where it is covered then. Single images have no T, no
-      ``annotated`` and no ``flow``.
+      frame t + 1, also where it is covered then. Single images have no T and no
+      ``flow``.
 
     Raises:
       InputError: if a number is out of its range.
@@ -171,8 +171,12 @@ def moving_faces(
         annotated_every=annotated_every,
         flow=flow,
     )
-    person = np.arange(clips, dtype=np.int32) % people
-    return Generated(_clip, options, clips, columns={'person': person})
+    said = np.arange(frames) % annotated_every == 0
+    columns = {
+        'person': np.arange(clips, dtype=np.int32) % people,
+        'annotated': np.tile(said, (clips, 1)) if frames > 1 else np.ones(clips, bool),
+    }
+    return Generated(_clip, options, clips, columns=columns)
 
 
 def _clip(row: int, o: _Options) -> dict[str, np.ndarray]:
@@ -213,7 +217,7 @@ def _clip(row: int, o: _Options) -> dict[str, np.ndarray]:
         return {name: value[0] for name, value in clip.items()}
     if o.flow:
         clip['flow'] = _flow(motion, scene, sites, shows_face, shows_cover)
-    return clip | {'annotated': np.arange(o.frames) % o.annotated_every == 0}
+    return clip
 
 
 def _inside(points: np.ndarray, size: tuple[int, int]) -> np.ndarray:

@@ -42,6 +42,7 @@ def test_fields():
         'image': (32, 40, 1),
         'landmarks': (9, 2),
         'visible': (9,),
+        'annotated': (),
         'person': (),
     }
 
