@@ -9,7 +9,7 @@ Files are read by ``Pictures`` and ``Waves``::
     none = sources.flat_folder('photos', read)
 """
 
-from ssljax.data.sources import moving_faces, records, tfds
+from ssljax.data.sources import dots, moving_faces, records, stick_figures, tfds
 from ssljax.data.sources.arrays import Arrays, content_hash, decoded, digits
 from ssljax.data.sources.audio import Waves
 from ssljax.data.sources.folders import Files, class_folders, flat_folder
@@ -35,12 +35,14 @@ __all__ = [
     'content_hash',
     'decoded',
     'digits',
+    'dots',
     'flat_folder',
     'join',
     'mnist',
     'moving_faces',
     'npz',
     'records',
+    'stick_figures',
     'stl10',
     'strata',
     'svhn',
