@@ -61,21 +61,19 @@ def markdown(rows: Sequence[Row], metric: str, seeds: Sequence[int]) -> str:
       metric: name of the scores; accuracies and errors are shown in per cent.
       seeds: that were asked for.
     """
-    scale, unit = _scale(metric)
-    baseline = rows[0]
+    by, baseline = scale(metric), rows[0]
     lines = [
-        f'| configuration | {_title(metric)}{unit} | against {baseline.label} | seeds '
+        f'| configuration | {title(metric)} | against {baseline.label} | seeds '
         '| wall time |',
         '|---|--:|--:|--:|--:|',
     ]
     for row in rows:
-        score = estimate(list(row.scores.values()))
         gain = None if row is baseline else difference(row, baseline)
         seconds = np.mean(list(row.seconds.values())) if row.seconds else None
         lines.append(
             f'| {row.label} '
-            f'| {"not run" if score is None else _show(score, scale)} '
-            f'| {"" if gain is None else _show(gain, scale, sign="+")} '
+            f'| {shown(list(row.scores.values()), metric)} '
+            f'| {"" if gain is None else _show(gain, by, sign="+")} '
             f'| {len(row.scores)} of {len(seeds)} '
             f'| {"" if seconds is None else duration(seconds)} |'
         )
@@ -97,7 +95,7 @@ def plot(path: Path, rows: Sequence[Row], metric: str) -> None:
     matplotlib.use('Agg')
     from matplotlib import pyplot as plt
 
-    scale, unit = _scale(metric)
+    by = scale(metric)
     figure, axes = plt.subplots(
         figsize=(7.0, 1.3 + 0.45 * len(rows)), layout='constrained'
     )
@@ -108,19 +106,19 @@ def plot(path: Path, rows: Sequence[Row], metric: str) -> None:
             axes.text(0.5, i, 'not run', color='0.5', ha='center', va='center',
                       transform=axes.get_yaxis_transform())  # fmt: skip
             continue
-        dots = [scale * value for value in row.scores.values()]
+        dots = [by * value for value in row.scores.values()]
         below = [i + 0.22] * len(dots)  # a mean would hide the dot that is near it
         axes.plot(dots, below, 'o', color=colour, alpha=0.5, ms=5, mew=0)
         axes.errorbar(
-            scale * score.mean, i, xerr=score.half and scale * score.half,
+            by * score.mean, i, xerr=score.half and by * score.half,
             fmt='D', color=colour, ms=5, capsize=4, lw=1.5,
         )  # fmt: skip
         if i == 0:
-            axes.axvline(scale * score.mean, color=colour, lw=1, ls=':', zorder=0)
+            axes.axvline(by * score.mean, color=colour, lw=1, ls=':', zorder=0)
     axes.set_yticks(range(len(rows)), [row.label for row in rows])
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.set_xlabel(
-        f'{_title(metric)}{unit}: seeds (dots), mean and 95 % t-interval', fontsize=9
+        f'{title(metric)}: seeds (dots), mean and 95 % t-interval', fontsize=9
     )
     axes.grid(axis='x', alpha=0.3)
     axes.spines[['top', 'right', 'left']].set_visible(False)
@@ -137,18 +135,26 @@ def duration(seconds: float) -> str:
     return f'{seconds:.0f} s'
 
 
-def _scale(metric: str) -> tuple[float, str]:
-    percent = 'accuracy' in metric or 'error' in metric
-    return (100.0, ', %') if percent else (1.0, '')
+def shown(values: Sequence[float], metric: str) -> str:
+    """Renders the mean of scores, one a seed, and its interval."""
+    found = estimate(values)
+    return 'not run' if found is None else _show(found, scale(metric))
 
 
-def _title(metric: str) -> str:
-    return metric.replace('_', ' ')
+def scale(metric: str) -> float:
+    """Returns 100 for what is shown in per cent, else 1."""
+    percent = ('accuracy', 'error', 'nme', 'auc', 'failure', 'pck')
+    return 100.0 if any(name in metric for name in percent) else 1.0
 
 
-def _show(value: Estimate, scale: float, sign: str = '') -> str:
-    digits = 1 if scale == 100.0 else 4
-    text = f'{scale * value.mean:{sign}.{digits}f}'
+def title(metric: str) -> str:
+    """Renders 'test_accuracy' as 'test accuracy, %'."""
+    return metric.replace('_', ' ') + (', %' if scale(metric) == 100.0 else '')
+
+
+def _show(value: Estimate, by: float, sign: str = '') -> str:
+    digits = 1 if by == 100.0 else 4
+    text = f'{by * value.mean:{sign}.{digits}f}'
     if value.half is None:
         return text
-    return f'{text} ± {scale * value.half:.{digits}f}'
+    return f'{text} ± {by * value.half:.{digits}f}'

@@ -1,0 +1,46 @@
+"""Scores against the number of labels."""
+
+import pytest
+
+from experiments import curves
+from ssljax.contracts import InputError
+from ssljax.train import writers
+
+
+@pytest.fixture
+def put(tmp_path):
+    def put(folder, label, seed, labels, score):
+        path = tmp_path / folder / 'cells' / f'{label}-seed{seed}.json'
+        path.parent.mkdir(parents=True, exist_ok=True)
+        summary = {'labels': labels, 'test_accuracy': score}
+        writers.write_json(path, {'label': label, 'seed': seed, 'summary': summary})
+        return tmp_path / folder
+
+    return put
+
+
+def test_a_column_a_budget(put, tmp_path):
+    few = put('few', 'base', 0, 10, 0.5)
+    put('few', 'new', 0, 10, 0.6)
+    put('few', 'new', 1, 10, 0.7)
+    many = put('many', 'base', 0, 40, 0.9)
+    scores = curves.read([few, many], 'test_accuracy')
+    assert scores['new'] == {10: {0: 0.6, 1: 0.7}}
+    table = curves.markdown(scores, 'test_accuracy').splitlines()
+    assert table[0] == '| test accuracy, % | 10 labels | 40 labels |'
+    assert table[2] == '| base | 50.0 | 90.0 |'
+    # 12.706 * 0.05 of one degree of freedom
+    assert table[3] == '| new | 65.0 ± 63.5 | not run |'
+    curves.plot(tmp_path / 'plot.png', scores, 'test_accuracy')
+    assert (tmp_path / 'plot.png').read_bytes()[:4] == b'\x89PNG'
+
+
+def test_what_can_not_be_read(put, tmp_path):
+    few = put('few', 'base', 0, 10, 0.5)
+    for folders, metric, message in (
+        ([tmp_path / 'none'], 'test_accuracy', 'has no cells'),
+        ([few], 'test_nme', "has no 'test_nme'"),
+        ([few, few], 'test_accuracy', 'was found before'),
+    ):
+        with pytest.raises(InputError, match=message):
+            curves.read(folders, metric)
