@@ -1,6 +1,6 @@
 """Views: ``view(key, example) -> example``, weak for teachers, strong for students."""
 
-from ssljax.views import adversarial, mixing, series, sound, spectra, text
+from ssljax.views import adversarial, joints, mixing, series, sound, spectra, text
 from ssljax.views.align import align
 from ssljax.views.augmix import augmix
 from ssljax.views.clips import clip
@@ -14,6 +14,7 @@ from ssljax.views.geometry import (
     crop_pad,
     flip_horizontal,
     flip_vertical,
+    normal_affine,
     rotate90,
     shift,
 )
@@ -73,10 +74,12 @@ __all__ = [
     'identity',
     'intensity3d',
     'jitter',
+    'joints',
     'maybe',
     'mixing',
     'move',
     'noise',
+    'normal_affine',
     'normalize',
     'perspective',
     'plain',

@@ -126,12 +126,52 @@ def affine(
         angle = draw[0] * degrees * jnp.pi / 180.0
         size = scale[0] + (scale[1] - scale[0]) * 0.5 * (draw[1] + 1.0)
         sheared = jnp.eye(2) + shear * jnp.array([[0.0, draw[2]], [draw[3], 0.0]])
-        cos, sin = jnp.cos(angle), jnp.sin(angle)
-        turn = jnp.stack([jnp.stack([cos, -sin]), jnp.stack([sin, cos])])
-        linear = size * coordinates.product(turn, sheared)
+        linear = size * coordinates.product(_turn(angle), sheared)
         centre = jnp.array([(width - 1) / 2, (height - 1) / 2], jnp.float32)
         offset = translate * draw[4:] * jnp.array([width, height], jnp.float32)
         matrix = coordinates.about(linear, centre).at[:2, 2].add(offset)
+        return warp.move(example, matrix, fill=fill)
+
+    return view
+
+
+def normal_affine(
+    *,
+    degrees: float = 30.0,
+    scale: float = 0.25,
+    probability: float = 0.8,
+    fill: Fill = 0.0,
+) -> View:
+    r"""Rotates and scales about the centre, by normal draws: the crops of pose codes.
+
+    .. math:: a = \mathrm{clip}(\sigma_a n, -2\sigma_a, 2\sigma_a), \quad
+        s = \mathrm{clip}(1 + \sigma_s m, 1 - \sigma_s, 1 + \sigma_s)
+
+    and everything is seen 1/s as large: s is the part of the image that is shown. One
+    after the other, they are 'A30' and 'A60' of MultiAugs.
+
+    Args:
+      degrees: :math:`\sigma_a`, of the rotation.
+      scale: :math:`\sigma_s`, in [0, 1).
+      probability: of rotating at all; the scale is drawn anyway.
+      fill: as in ``affine``.
+
+    Source: Xiao et al. 2018 (SimpleBaseline), arXiv 1804.06208, as in MultiAugs, Zhou
+    et al. 2024, arXiv 2402.11566; there the second one acts on coordinates in [-1, 1],
+    which also shears an image that is no square. Here it does not.
+    """
+    if not 0 <= scale < 1:
+        raise InputError(f'scale is {scale}; give a deviation in [0, 1).')
+    warp.chance(probability)
+
+    def view(key, example):
+        height, width = jnp.shape(warp.flat(example)['image'])[:2]
+        turn_key, size_key, coin = jax.random.split(key, 3)
+        angle = degrees * jnp.clip(jax.random.normal(turn_key), -2, 2) * jnp.pi / 180
+        angle = jnp.where(jax.random.bernoulli(coin, probability), angle, 0.0)
+        shown = 1 + scale * jnp.clip(jax.random.normal(size_key), -1, 1)
+        centre = jnp.array([(width - 1) / 2, (height - 1) / 2], jnp.float32)
+        matrix = coordinates.about(_turn(angle) / shown, centre)
         return warp.move(example, matrix, fill=fill)
 
     return view
@@ -173,6 +213,12 @@ def turned(example: Example, quarters: Array, axes: tuple[int, int]) -> Example:
             quarters, *(jnp.rot90(array, k, axes) for k in range(4))
         ),
     )
+
+
+def _turn(angle: Array) -> Array:
+    """The rotation [2, 2] by an angle [], from x towards y."""
+    cos, sin = jnp.cos(angle), jnp.sin(angle)
+    return jnp.stack([jnp.stack([cos, -sin]), jnp.stack([sin, cos])])
 
 
 def _flip(axis: int, probability: float, swap: Sequence[int] | None) -> View:

@@ -173,12 +173,13 @@ def test_half_a_pixel_is_the_mean_of_two():
         views.shift(3),
         views.affine(degrees=180.0),
         views.affine(scale=(0.7, 1.3), shear=0.3),
+        views.normal_affine(),
         views.compose(views.affine(degrees=20.0, translate=0.1), views.shift(2)),
         views.compose(views.flip_horizontal(), views.flip_vertical()),
         views.resized_crop((0.7, 1.0)),
         views.perspective(0.2, 1.0),
     ],
-    ids='shift turn stretch composed flips crop perspective'.split(),
+    ids='shift turn stretch normal composed flips crop perspective'.split(),
 )
 def test_a_landmark_lands_on_its_pixel(view):
     """The centre of mass of a small blob, moved by ``warp``, is that of its image."""
@@ -218,6 +219,22 @@ def test_parameters_stay_in_their_ranges():
         assert (np.ptp(drawn, axis=0) > 0.9 * (high - low)).all()
 
 
+def test_normal_draws_are_clipped():
+    warp = draw(views.normal_affine(), {'image': IMAGE}, seeds=512)['warp']
+    shown = 1 / np.sqrt(np.linalg.det(warp[:, :2, :2]))
+    assert 0.7499 < shown.min() < 0.7501 and 1.2499 < shown.max() < 1.2501
+    assert abs(np.mean((shown > 0.7501) & (shown < 1.2499)) - 0.683) < 0.07
+    angle = np.degrees(np.arctan2(warp[:, 1, 0], warp[:, 0, 0]))
+    assert 59.9 < np.abs(angle).max() < 60.1
+    assert abs(np.mean(angle == 0) - 0.2) < 0.05
+    turned = angle[(angle != 0) & (np.abs(angle) < 59.9)]
+    assert abs(turned.std() - 26.4) < 2  # a normal of 30, cut at 2 deviations
+    centre = warp @ np.array([3.5, 2.5, 1])
+    np.testing.assert_allclose(
+        centre[:, :2], np.tile([[3.5, 2.5]], (512, 1)), atol=1e-5
+    )
+
+
 @pytest.mark.parametrize(
     'make',
     [
@@ -225,6 +242,8 @@ def test_parameters_stay_in_their_ranges():
         lambda: views.affine(scale=(0.0, 1.0)),
         lambda: views.affine(scale=(1.2, 1.0)),
         lambda: views.affine(shear=1.0),
+        lambda: views.normal_affine(scale=1.0),
+        lambda: views.normal_affine(probability=-0.1),
         lambda: views.crop_pad(4, padding='mirror'),
         lambda: views.flip_horizontal(1.5),
         lambda: views.flip_horizontal(swap=[1, 2, 0]),
