@@ -17,11 +17,12 @@ def fashion_mnist(method: str, **args) -> ConfigDict:
     config = base(
         'scratch/fashion_mnist.npz',
         method,
-        network={'name': 'small_cnn', 'channels': (16, 32, 64), 'norm': 'batch'},
+        network={'name': 'small_cnn', 'channels': (8, 16, 32), 'norm': 'batch'},
         views={'weak': WEAK, 'strong': {**WEAK, 'randaugment': {}}},
         **args,
     )
     config.labels_per_class = 4
     config.reading = {'validation': 500}
     config.batch_size = 16
+    config.steps = 1000
     return config
