@@ -10,22 +10,48 @@ from ssljax.losses.classification import (
     symmetric_cross_entropy,
 )
 from ssljax.losses.contrastive import nt_xent
+from ssljax.losses.counting import (
+    count_agreement,
+    count_error,
+    ranking,
+    rectified_consistency,
+    transport_loss,
+    variation,
+)
 from ssljax.losses.distillation import distillation
 from ssljax.losses.fairness import fairness
 from ssljax.losses.graph import graph_contrastive
+from ssljax.losses.landmarks import (
+    centre_focal,
+    coordinate_squares,
+    heatmap_squares,
+    offset_distance,
+    shape_invariance,
+)
 from ssljax.losses.reduce import masked_mean
 
 __all__ = [
     'adjust_logits',
+    'centre_focal',
+    'coordinate_squares',
+    'count_agreement',
+    'count_error',
     'cross_entropy',
     'distillation',
     'entropy',
     'fairness',
     'graph_contrastive',
+    'heatmap_squares',
     'jensen_shannon',
     'kl_divergence',
     'masked_mean',
     'mean_squared_error',
     'nt_xent',
+    'offset_distance',
+    'shape_invariance',
+    'ranking',
+    'rectified_consistency',
     'symmetric_cross_entropy',
+    'transport_loss',
+    'variation',
 ]

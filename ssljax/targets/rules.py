@@ -6,7 +6,7 @@ pixels alike: the class axis is last.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import jax
 import jax.numpy as jnp
@@ -69,22 +69,34 @@ def chain(*rules: TargetRule) -> TargetRule:
     return TargetRule(init, update)
 
 
-def threshold(tau: float | Schedule) -> TargetRule:
+def threshold(tau: float | Schedule, *, by: str | None = None) -> TargetRule:
     r"""Keeps sites whose highest probability reaches ``tau``.
 
     .. math:: w \leftarrow w\,[\max_c q_c \ge \tau]
 
     Args:
       tau: in [0, 1], or a schedule of the step.
+      by: the field of a prediction that says how sure each of its sites is, such as
+        'score' [..., K] of landmarks; None for probabilities [..., C].
 
     Source: Sohn et al. 2020 (FixMatch), arXiv 2001.07685.
     """
     if not callable(tau):
         require_probability('tau', tau)
 
+    def confidence(targets):
+        if by is None:
+            require_distribution('threshold', targets)
+            return jnp.max(targets.value, axis=-1)
+        if not isinstance(targets.value, Mapping) or by not in targets.value:
+            raise InputError(
+                f'by is {by!r}; the prediction is '
+                f'{jax.tree.map(jnp.shape, targets.value)}: name a field of it.'
+            )
+        return targets.value[by]
+
     def rule(targets, evidence):
-        require_distribution('threshold', targets)
-        kept = jnp.max(targets.value, axis=-1) >= value(tau, evidence.step)
+        kept = confidence(targets) >= value(tau, evidence.step)
         return targets._replace(weight=times(targets.weight, kept))
 
     return _stateless(rule)

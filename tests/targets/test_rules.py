@@ -97,6 +97,18 @@ def test_threshold_scales_the_weights_it_is_given():
     np.testing.assert_array_equal(got.weight, [0.5, 0, 3, 0])
 
 
+def test_threshold_by_a_field_of_a_prediction():
+    """Landmarks: each is sure by itself, whatever the weight of its image."""
+    score = np.float32([[0.2, 0.5], [0.9, 0.1]])
+    found = {'landmarks': np.zeros((2, 2, 2), np.float32), 'score': score}
+    got = apply(targets.threshold(0.5, by='score'), found, weight=np.float32([1, 0.5]))
+    np.testing.assert_array_equal(got.weight, [[0, 1], [0.5, 0]])
+    np.testing.assert_array_equal(got.value['landmarks'], found['landmarks'])
+    for value in (found, PROBS):
+        with pytest.raises(InputError, match="by is 'sure'"):
+            apply(targets.threshold(0.5, by='sure'), value)
+
+
 def test_weights_of_leading_axes_and_of_several_losses():
     image = np.stack([PROBS, PROBS])  # [U, W, C]
     rows = np.float32([1, 0.5])
