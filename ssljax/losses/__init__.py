@@ -18,6 +18,14 @@ from ssljax.losses.counting import (
     transport_loss,
     variation,
 )
+from ssljax.losses.counting import (
+    count_agreement,
+    count_error,
+    ranking,
+    rectified_consistency,
+    transport_loss,
+    variation,
+)
 from ssljax.losses.distillation import distillation
 from ssljax.losses.fairness import fairness
 from ssljax.losses.graph import graph_contrastive
@@ -48,9 +56,9 @@ __all__ = [
     'mean_squared_error',
     'nt_xent',
     'offset_distance',
-    'shape_invariance',
     'ranking',
     'rectified_consistency',
+    'shape_invariance',
     'symmetric_cross_entropy',
     'transport_loss',
     'variation',

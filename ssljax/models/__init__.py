@@ -9,6 +9,7 @@ except ImportError:
 
 from ssljax.models.adapters import from_linen, from_nnx
 from ssljax.models.cnn import small_cnn
+from ssljax.models.counting import pyramid_counter
 from ssljax.models.frames import per_frame
 from ssljax.models.mlp import mlp
 from ssljax.models.series import series_cnn
@@ -23,6 +24,7 @@ __all__ = [
     'load_usb_weights',
     'mlp',
     'per_frame',
+    'pyramid_counter',
     'series_cnn',
     'small_cnn',
     'text_cnn',
