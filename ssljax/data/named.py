@@ -78,8 +78,8 @@ def read(
     if rest and prefix in READERS:
         return READERS[prefix](rest)
     if prefix in GENERATORS:
-        source = _generated(prefix, rest)
-        return source, {'train': np.arange(len(source), dtype=np.int32)}
+        drawn = _generated(prefix, rest)
+        return drawn, {'train': np.arange(len(drawn), dtype=np.int32)}
     if path.suffix == '.npz':
         return sources.npz(name)
     source: sources.Source

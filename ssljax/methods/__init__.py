@@ -26,6 +26,7 @@ from ssljax.methods.simclr import simclr
 from ssljax.methods.simmatch import simmatch
 from ssljax.methods.softmatch import softmatch
 from ssljax.methods.supervised import supervised
+from ssljax.methods.tsal import tsal
 from ssljax.methods.two_update import two_update
 from ssljax.methods.uda import uda
 from ssljax.methods.vat import vat
@@ -60,6 +61,7 @@ __all__ = [
     'simmatch',
     'softmatch',
     'supervised',
+    'tsal',
     'two_update',
     'uda',
     'vat',

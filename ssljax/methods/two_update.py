@@ -7,6 +7,8 @@ averaged with the student.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import jax
 
 from ssljax import losses, targets, teachers
@@ -156,18 +158,13 @@ def two_update(
         stats = {'student': s_stats, 'teacher': t_stats}
         return loss, Aux(metrics, stats, {'rule': kept})
 
-    def average(state: State) -> State:
-        teacher = teachers.mix(
-            state.params['teacher'],
-            state.params['student'],
-            value(decay, state.step),
-        )
-        return state._replace(params={**state.params, 'teacher': teacher})
+    def second(state: State) -> State:
+        return average(state, decay, [('teacher', 'student')])
 
     views = ('weak', 'strong')
     return Method(
         init=init,
-        step=learner(objective, optimizer, average),
+        step=learner(objective, optimizer, second),
         predict=found[ship],
         needs={
             'labelled': Stream(tuple(task.example), views),
@@ -176,6 +173,29 @@ def two_update(
         answers=found,
         ship=ship,
     )
+
+
+def average(
+    state: State,
+    decay: float | Schedule,
+    pairs: Sequence[tuple[str, str]],
+    *,
+    both_ways: bool = False,
+) -> State:
+    """The second update: teachers are averaged with their students.
+
+    Args:
+      state: after the first, by gradients.
+      decay: lambda in [0, 1], what is kept.
+      pairs: (teacher, student), names of networks.
+      both_ways: moves the student towards the teacher first, by the same lambda.
+    """
+    params, kept = dict(state.params), value(decay, state.step)
+    for teacher, student in pairs:
+        if both_ways:
+            params[student] = teachers.mix(params[student], params[teacher], kept)
+        params[teacher] = teachers.mix(params[teacher], params[student], kept)
+    return state._replace(params=params)
 
 
 def _named(who: str, terms: dict) -> dict:

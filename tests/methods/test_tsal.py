@@ -1,0 +1,170 @@
+"""TSAL's step, against the intended one in float64, and what makes it itself."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from ssljax import losses, methods, tasks
+from ssljax.contracts import Network, Variables
+from ssljax.solvers import heatmaps
+
+NAMES = ('W0', 'b0', 'Wh0', 'Wh1', 'Wc', 'Wo')
+
+
+def _network(k, grid, initial):
+    """The golden case's: twelve numbers, hidden in the first pixels of the image."""
+
+    def apply(variables, clips, *, train, key=None):
+        p = variables.params
+        lead = clips.shape[:2]
+        x = clips[:, :, 0, :12, 0].reshape(-1, 12)
+        h = jnp.tanh(x @ p['W0'] + p['b0'][None])
+
+        def maps(name, channels):
+            found = (h @ p[name]).reshape(*lead, channels, grid, grid)
+            return jnp.moveaxis(found, -3, -1)
+
+        stages = jnp.stack([maps('Wh0', k + 1), maps('Wh1', k + 1)], axis=2)
+        outputs = {'heatmaps': stages, 'centre': maps('Wc', 1)}
+        return outputs | {'offsets': maps('Wo', 2 * k)}, variables.stats
+
+    return Network(lambda key, inputs: initial, apply)
+
+
+def _shifting():
+    """A tracker whose flow shows what lies so many rows below; it learns nothing."""
+
+    def init(key, inputs):
+        return Variables({'idle': jnp.zeros(())}, {'rows': jnp.zeros(())})
+
+    def apply(variables, clips, *, train, key=None):
+        b, t, h, w, _ = clips.shape
+        down = variables.stats['rows'] * jnp.array([0.0, 1.0])
+        flow = jnp.broadcast_to(down[None, None, None, None], (b, t - 1, h, w, 2))
+        return {'flow': flow + 0 * variables.params['idle']}, variables.stats
+
+    return Network(init, apply)
+
+
+def _task(k, frames):
+    """The labelled loss of the case, from the targets that it brings."""
+    like = tasks.landmarks(k, (32, 32, 1), sigma=6.0, clip=frames, centre=0)
+
+    def supervised(outputs, example):
+        known = example['annotated'].astype(jnp.float32)
+        n = jnp.maximum(known.sum(), 1.0)  # of the whole batch
+        stages, cell = outputs['heatmaps'], example['cell']
+        squares = losses.heatmap_squares(stages, example['maps']) * example['mask']
+        terms = {'heatmap': squares.sum((1, 2)) / n}
+        focal = losses.centre_focal(outputs['centre'], example['centre'])
+        terms['centre'] = (known * focal).sum(1) / n
+        offsets = heatmaps.offsets_at(outputs['offsets'], cell)
+        seen = example['points'] * known[..., None]
+        apart = losses.offset_distance(offsets, example['offset']).sum(-1) * seen
+        terms['offset'] = 0.1 * apart.sum((1, 2)) / (2 * seen.sum() + 1e-4)
+        rows = known.shape[0]
+        changed = losses.shape_invariance(offsets, seen, example['annotated'])
+        terms['shape'] = 0.01 * changed / rows
+        # The step takes the mean over rows, weighed by their annotated frames.
+        weigh = n / jnp.maximum(known.sum(1), 1.0)
+        return {name: term * weigh for name, term in terms.items()}
+
+    return like._replace(supervised=supervised)
+
+
+def _flat(params):
+    return np.concatenate([np.asarray(params[name]).ravel() for name in NAMES])
+
+
+def test_five_steps_of_the_intended_code(golden):
+    case = golden('landmarks_tsal_full_step_intended')
+    k, grid, frames = (int(case[f'hp_{name}']) for name in ('K', 'grid', 'T'))
+    steps, clips = len(case['in_x']), case['in_x'].shape[1] // frames
+    ramp = case['out_paper_w'] / (2 * case['in_labelled'].sum(1))
+    ramp = jnp.asarray(ramp, jnp.float32)
+    def nets(who):
+        own = {n: jnp.asarray(case[f'in_{who}_{n}'], jnp.float32) for n in NAMES}
+        return Variables(own)
+
+    network = _network(k, grid, nets('student'))
+    task = _task(k, frames)
+    method = methods.tsal(
+        network,
+        {
+            **dict.fromkeys(
+                ('student', 'teacher'),
+                optax.sgd(float(case['hp_lr']), float(case['hp_momentum']), True),
+            ),
+            **dict.fromkeys(('student_tracker', 'teacher_tracker'), optax.sgd(0.0)),
+        },
+        task=task,
+        tracker=_shifting(),
+        tracker_weight=1e-30,
+        smoothness=0.0,
+        decay=float(case['hp_lam']),
+        fusion=float(case['hp_mu']),
+        weight=lambda step: ramp[step],
+        student_weight=1.0,
+        teacher_weight=2 / grid**2,  # the mean over cells of the official code
+        radius=int(case['hp_radius']),
+        top=int(case['hp_topk']),
+    )
+
+    rows = {'student': 16.0, 'teacher': 24.0}
+    given = {who: nets(who) for who in rows}
+    given |= {
+        f'{who}_tracker': Variables({}, {'rows': jnp.float32(at)})
+        for who, at in rows.items()
+    }
+
+    def batch(i):
+        def clip(name):
+            x = np.asarray(case[f'in_{name}'][i], np.float32)
+            return x.reshape(clips, frames, *x.shape[1:])
+
+        image = np.zeros((clips, frames, 32, 32, 1), np.float32)
+        image[:, :, 0, :12, 0] = clip('x')
+        for who, at in rows.items():
+            tracked = case[f'in_tracked_{who}'][i].reshape(clips, frames - 1, 12)
+            image[:, :-1, int(at), :12, 0] = tracked
+        number = clip('centre_index')
+        weak = {
+            'image': image,
+            'annotated': clip('labelled') > 0,
+            'landmarks': np.zeros((clips, frames, k, 2), np.float32),
+            'visible': np.ones((clips, frames, k), bool),
+            'maps': np.moveaxis(clip('target'), 2, -1),
+            'mask': clip('mask')[..., 0, 0],
+            'centre': clip('centre_target'),
+            'cell': np.stack([number // grid, number % grid], -1).astype(np.int32),
+            'offset': clip('offset_target').reshape(clips, frames, k, 2),
+            'points': clip('point_mask'),
+        }
+        none = {'image': image[:0]}
+        return {
+            'labelled': {'weak': weak, 'index': np.arange(clips)},
+            'unlabelled': {'weak': none, 'index': np.arange(0)},
+        }
+
+    state = method.init(jax.random.key(0), batch(0), given)
+    step = jax.jit(method.step)
+    for i in range(steps):
+        state, metrics = step(state, batch(i))
+        for who in rows:
+            for mine, theirs in (('heatmap', 'hm'), ('centre', 'centre')):
+                np.testing.assert_allclose(
+                    metrics[f'loss/{who}_{mine}'],
+                    case[f'out_paper_{who}_{theirs}'][i],
+                    rtol=1e-4,
+                )
+            np.testing.assert_allclose(
+                ramp[i] * metrics[f'loss/{who}_tracked'],
+                case[f'out_paper_{who}_unsup'][i],
+                rtol=1e-4,
+                atol=1e-7,
+            )
+        after = case['out_paper_student_after_first_update'][i]
+        np.testing.assert_allclose(_flat(state.params['student']), after, atol=1e-5)
+        after = case['out_paper_teacher_after_second_update'][i]
+        np.testing.assert_allclose(_flat(state.params['teacher']), after, atol=1e-5)
