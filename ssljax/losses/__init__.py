@@ -18,14 +18,6 @@ from ssljax.losses.counting import (
     transport_loss,
     variation,
 )
-from ssljax.losses.counting import (
-    count_agreement,
-    count_error,
-    ranking,
-    rectified_consistency,
-    transport_loss,
-    variation,
-)
 from ssljax.losses.distillation import distillation
 from ssljax.losses.fairness import fairness
 from ssljax.losses.graph import graph_contrastive

@@ -7,7 +7,6 @@ from ssljax.tasks.classification import (
     consistent,
 )
 from ssljax.tasks.density import density
-from ssljax.tasks.density import density
 from ssljax.tasks.landmark_metrics import (
     cumulative_errors,
     frame_errors,
