@@ -11,7 +11,9 @@ from ssljax.models.adapters import from_linen, from_nnx
 from ssljax.models.cnn import small_cnn
 from ssljax.models.counting import pyramid_counter
 from ssljax.models.frames import per_frame
+from ssljax.models.heatmaps import hourglass, landmark_cnn
 from ssljax.models.mlp import mlp
+from ssljax.models.pose import hrnet_small, simple_baseline
 from ssljax.models.series import series_cnn
 from ssljax.models.text import text_cnn
 from ssljax.models.vit import layerwise, vit
@@ -20,12 +22,16 @@ from ssljax.models.wrn import load_usb_weights, wide_resnet
 __all__ = [
     'from_linen',
     'from_nnx',
+    'hourglass',
+    'hrnet_small',
+    'landmark_cnn',
     'layerwise',
     'load_usb_weights',
     'mlp',
     'per_frame',
     'pyramid_counter',
     'series_cnn',
+    'simple_baseline',
     'small_cnn',
     'text_cnn',
     'vit',
