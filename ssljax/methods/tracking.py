@@ -8,8 +8,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from ssljax import shards
 from ssljax.contracts import Example, InputError, Network
 from ssljax.losses.flow import warp_by_flow
+from ssljax.views.prepare import row_keys
 
 
 class Tracking(NamedTuple):
@@ -72,9 +74,14 @@ def _spoilt(flow, failing: float, key):
     """A flow [B, T - 1, H, W, 2], displaced as a whole in a share of the frames."""
     if not failing:
         return flow
-    frames = flow.shape[:2]
-    where, how = jax.random.split(key)
-    fails = jax.random.bernoulli(where, failing, (*frames, 1, 1, 1))
-    side = min(flow.shape[2:4]) / 4
-    off = jax.random.uniform(how, (*frames, 1, 1, 2), minval=-side, maxval=side)
-    return flow + jnp.where(fails, off, 0.0)
+    rows, frames, *sides, _ = flow.shape
+    most = min(sides) / 4
+
+    def clip(key):
+        where, how = jax.random.split(key)
+        fails = jax.random.bernoulli(where, failing, (frames, 1))
+        off = jax.random.uniform(how, (frames, 2), minval=-most, maxval=most)
+        return jnp.where(fails, off, 0.0)
+
+    keys = row_keys(key, shards.row_numbers(rows, like=flow))
+    return flow + jax.vmap(clip)(keys)[:, :, None, None]

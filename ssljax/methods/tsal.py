@@ -22,6 +22,7 @@ from ssljax.contracts import (
 )
 from ssljax.losses import flow as flow_losses
 from ssljax.losses.reduce import masked_mean
+from ssljax.methods import joint
 from ssljax.methods.learner import Aux, Optimizer, learner, start
 from ssljax.methods.parts import choose, loss_metrics, supervised_terms
 from ssljax.methods.tracking import tracking
@@ -134,10 +135,8 @@ def tsal(
 
     def objective(params, state, batch, key):
         labelled, unlabelled = batch['labelled']['weak'], batch['unlabelled']['weak']
-        clips = {
-            name: jnp.concatenate([labelled[name], unlabelled[name]]) for name in fields
-        }
-        rows = labelled['image'].shape[0]
+        streams = [{x: part[x] for x in fields} for part in (labelled, unlabelled)]
+        clips = joint.join(streams)
         ramp = value(weight, state.step)
         supervised: dict[str, Array] = {}
         unsupervised, tracked, stats = {}, {}, {}
@@ -182,7 +181,7 @@ def tsal(
                 f'{who}_{name}': term
                 for name, term in supervised_terms(
                     task,
-                    jax.tree.map(lambda x: x[:rows], outputs),
+                    joint.split(outputs, like=streams)[0],
                     labelled,
                     labelled['annotated'].sum(-1).astype(jnp.float32),
                 ).items()

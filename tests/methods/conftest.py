@@ -10,7 +10,7 @@ import numpy as np
 import optax
 import pytest
 
-from ssljax import shards, views
+from ssljax import shards, tasks, views
 from ssljax.contracts import Network, TargetRule, Task, Variables
 
 
@@ -232,6 +232,60 @@ def _boxes_example(rng, rows, slots=2, side=8):
     }
 
 
+def _places_network(landmarks=2, side=4, **kind):
+    """Heatmaps of one stage, a centre and offsets, of images or of clips' frames."""
+    cells = side * side
+    network = _mlp(classes=cells * (3 * landmarks + 1), **kind)
+
+    def rows_of(images):
+        return images.reshape(-1, *images.shape[-3:])
+
+    def apply(variables, images, *, train, key=None):
+        outputs, stats = network.apply(
+            variables, rows_of(images), train=train, key=key
+        )
+        lead = images.shape[:-3]
+        maps = outputs['logits'].reshape(*lead, side, side, 3 * landmarks + 1)
+        return {
+            'heatmaps': maps[..., None, :, :, :landmarks],
+            'centre': maps[..., landmarks : landmarks + 1],
+            'offsets': maps[..., landmarks + 1 :],
+            'features': outputs['features'].reshape(*lead, -1),
+        }, stats
+
+    return Network(lambda key, images: network.init(key, rows_of(images)), apply)
+
+
+def _flow_network():
+    """A flow that grows with the light, alike for all pixels of a frame."""
+
+    def apply(variables, clips, *, train, key=None):
+        light = clips[:, :-1].mean((2, 3, 4))
+        by = jnp.tanh(light)[..., None] * variables.params['by'][None, None]
+        flow = jnp.broadcast_to(
+            by[:, :, None, None], (*by.shape[:2], *clips.shape[2:4], 2)
+        )
+        return {'flow': flow}, variables.stats
+
+    return Network(
+        lambda key, clips: Variables({'by': jax.random.normal(key, (2,))}), apply
+    )
+
+
+def _places_example(task, rng, rows):
+    """Noise, and landmarks somewhere on it; some hidden, some frames without."""
+    shapes = {name: (rows, *x.shape) for name, x in task.example.items()}
+    example = {
+        'image': rng.normal(size=shapes['image']).astype(np.float32),
+        'landmarks': rng.uniform(0, 7, shapes['landmarks']).astype(np.float32),
+        'visible': rng.random(shapes['visible']) > 0.2,
+    }
+    if 'annotated' in shapes:
+        example['annotated'] = np.arange(shapes['annotated'][1])[None] < 1
+        example['annotated'] = np.repeat(example['annotated'], rows, axis=0)
+    return example
+
+
 # Compiling is most of the time of these tests.
 _jit = functools.partial(
     jax.jit, compiler_options={'xla_backend_optimization_level': 0}
@@ -256,3 +310,55 @@ def boxes():
         rule=_boxes_rule,
         example=_boxes_example,
     )
+
+
+@pytest.fixture(scope='session')
+def kinds(boxes):
+    """What methods are tried on, by name: task, views, network, example, options.
+
+    ``network(**kind)`` is as ``tiny.mlp``; ``options`` are of every method's builder;
+    ``networks`` are others that a method may take, by name.
+    """
+
+    def places(clip):
+        task = tasks.landmarks(2, (8, 8, 1), sigma=2.0, centre=0, clip=clip)
+        seen = {'weak': views.shift(1), 'strong': views.cutout()}
+        if clip:
+            seen = {name: views.clip(view) for name, view in seen.items()}
+        return SimpleNamespace(
+            task=task,
+            views=seen,
+            network=_places_network,
+            example=functools.partial(_places_example, task),
+            options={'task': task},
+            networks={'flow': _flow_network()},
+        )
+
+    classes = tasks.classification(3, (4, 4, 1))
+
+    def labelled(rng, rows):
+        return {
+            'image': rng.normal(size=(rows, 4, 4, 1)).astype(np.float32),
+            'label': rng.integers(0, 3, rows, np.int32),
+        }
+
+    return {
+        'classes': SimpleNamespace(
+            task=classes,
+            views={'weak': views.shift(1), 'strong': views.cutout()},
+            network=_mlp,
+            example=labelled,
+            options={'num_classes': 3},
+            networks={},
+        ),
+        'boxes': SimpleNamespace(
+            task=boxes.task,
+            views={'weak': boxes.view},
+            network=lambda **kind: boxes.network,
+            example=boxes.example,
+            options={'task': boxes.task, 'rule': boxes.rule(0.5)},
+            networks={},
+        ),
+        'landmarks': places(None),
+        'clips': places(3),
+    }

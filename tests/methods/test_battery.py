@@ -14,7 +14,7 @@ import optax
 import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
-from ssljax import methods, schedules, tasks, teachers, views
+from ssljax import methods, schedules, teachers, views
 from ssljax.contracts import Targets
 from ssljax.methods import catalogue
 
@@ -30,9 +30,9 @@ class Trial(NamedTuple):
     build: Callable  # (network, optimizer=, task= or num_classes=, **options) -> Method
     learns: tuple[str, ...]  # the unlabelled views that gradients come from
     options: dict[str, Any] = {}
-    networks: dict[str, int] = {}  # further networks: argument -> what they answer
+    networks: dict[str, int | str] = {}  # further ones: argument -> answers, or name
     given: dict[str, str] = {}  # what init can't do without: name -> its network
-    boxes: bool = False  # targets are padded boxes instead of classes
+    kind: str = 'classes'  # of task, or 'boxes', 'landmarks', 'clips'
 
 
 def at_clients(network, **options):
@@ -55,7 +55,10 @@ TRIALS = {
     'pseudo_label': Trial(methods.pseudo_label, ('weak',), LOW),
     'pi_model': Trial(methods.pi_model, ('weak',), {'weight': RAMP}),
     'mean_teacher': Trial(methods.mean_teacher, ('weak',), {'weight': RAMP}),
-    'mean_teacher_boxes': Trial(methods.mean_teacher, ('weak',), boxes=True),
+    'mean_teacher_boxes': Trial(methods.mean_teacher, ('weak',), kind='boxes'),
+    'mean_teacher_landmarks': Trial(
+        methods.mean_teacher, ('weak',), {'weight': RAMP}, kind='landmarks'
+    ),
     'fixmatch': Trial(methods.fixmatch, ('strong',), LOW | {'ratio': 1.0}),
     'fixmatch_aligned': Trial(
         methods.fixmatch, ('strong',), LOW | {'ratio': 1.0, 'prior': 'labels'}
@@ -118,6 +121,20 @@ TRIALS = {
         methods.noisy_student, (), {'ratio': 1.0, 'rows': B}
     ),
     'noisy_student': Trial(after_a_teacher, ('strong',), {'ratio': 1.0, 'rows': B}),
+    'tsal': Trial(
+        methods.tsal,
+        ('weak',),
+        {'tracker_weight': 0.1, 'failing': 0.3},
+        networks={'tracker': 'flow'},
+        kind='clips',
+    ),
+    'tsal_frozen': Trial(
+        methods.tsal,
+        ('weak',),
+        networks={'tracker': 'flow'},
+        given={'tracker': 'tracker'},
+        kind='clips',
+    ),
     'two_update': Trial(methods.two_update, ('strong', 'weak2'), LOW),
     'fst_deep': Trial(methods.fst, ('strong',), LOW | {'ahead': 1}),
     'fst_wide': Trial(methods.fst, ('strong',), LOW | {'ahead': 2, 'look': 'wide'}),
@@ -143,19 +160,15 @@ def test_every_row_is_tried(row):
 class Case:
     """A trial, and what is compiled once for several tests."""
 
-    def __init__(self, trial, tiny, boxes):
-        self.trial, self.tiny, self.boxes = trial, tiny, boxes
-        if trial.boxes:
-            self.task, self.views = boxes.task, {'weak': boxes.view}
-        else:
-            self.task = tasks.classification(3, (4, 4, 1))
-            self.views = {'weak': views.shift(1), 'strong': views.cutout()}
+    def __init__(self, trial, tiny, kind):
+        self.trial, self.tiny, self.kind = trial, tiny, kind
         self.networks = {
-            name: tiny.mlp(classes=answers) for name, answers in trial.networks.items()
+            name: tiny.mlp(classes=one) if isinstance(one, int) else kind.networks[one]
+            for name, one in trial.networks.items()
         }
         self.networks['student'] = self.student(statistics=True, noise=0.1)
         self.bare = self.build(self.networks['student'])
-        self.prepare = views.prepare(self.bare.needs, self.views)
+        self.prepare = views.prepare(self.bare.needs, kind.views)
         self.method = methods.prepared(self.bare, self.prepare)
         self.init = tiny.jit(self._init)
         self.step = tiny.jit(self._step, donate_argnums=0)
@@ -169,14 +182,10 @@ class Case:
         return self.method.step(state, raw)
 
     def student(self, **kind):
-        return self.boxes.network if self.trial.boxes else self.tiny.mlp(**kind)
+        return self.kind.network(**kind)
 
     def build(self, student):
-        options = {'optimizer': SGD, **self.trial.options}
-        if self.trial.boxes:
-            options |= {'task': self.task, 'rule': self.boxes.rule(0.5)}
-        else:
-            options |= {'num_classes': 3}
+        options = {'optimizer': SGD, **self.trial.options, **self.kind.options}
         more = {name: self.networks[name] for name in self.trial.networks}
         return self.trial.build(student, **options, **more)
 
@@ -205,14 +214,7 @@ class Case:
 
     def example(self, seed, rows):
         """The fields of task.example, with a batch axis."""
-        rng = np.random.default_rng(seed)
-        if self.trial.boxes:
-            return self.boxes.example(rng, rows)
-        image, label = (self.task.example[name] for name in ('image', 'label'))
-        return {
-            'image': rng.normal(size=(rows, *image.shape)).astype(image.dtype),
-            'label': rng.integers(0, 3, rows, label.dtype),
-        }
+        return self.kind.example(np.random.default_rng(seed), rows)
 
     def run(self, state, steps=3):
         for i in range(steps):
@@ -221,8 +223,9 @@ class Case:
 
 
 @pytest.fixture(scope='module', params=TRIALS)
-def case(request, tiny, boxes):
-    return Case(TRIALS[request.param], tiny, boxes)
+def case(request, tiny, kinds):
+    trial = TRIALS[request.param]
+    return Case(trial, tiny, kinds[trial.kind])
 
 
 def student_of(state):
@@ -287,7 +290,8 @@ def test_numbers_keep_their_types(case):
     remembered = {x.dtype for x in jax.tree.leaves(state.memory)}
     assert remembered <= {jnp.dtype('float32'), jnp.dtype('int32')}  # ids in tables
     assert all(x.dtype == jnp.float32 for x in jax.tree.leaves(metrics))
-    assert case.trial.boxes or state.params['student']['W1'].dtype == jnp.bfloat16
+    if case.trial.kind != 'boxes':
+        assert state.params['student']['W1'].dtype == jnp.bfloat16
 
 
 def test_a_restart_goes_on_with_the_same_bits(case):
