@@ -14,6 +14,7 @@ from ssljax.models.frames import per_frame
 from ssljax.models.heatmaps import hourglass, landmark_cnn
 from ssljax.models.mlp import mlp
 from ssljax.models.pose import hrnet_small, simple_baseline
+from ssljax.models.pose_prior import pose_prior
 from ssljax.models.series import series_cnn
 from ssljax.models.text import text_cnn
 from ssljax.models.vit import layerwise, vit
@@ -29,6 +30,7 @@ __all__ = [
     'load_usb_weights',
     'mlp',
     'per_frame',
+    'pose_prior',
     'pyramid_counter',
     'series_cnn',
     'simple_baseline',
