@@ -9,7 +9,7 @@ from ssljax.losses.classification import (
     mean_squared_error,
     symmetric_cross_entropy,
 )
-from ssljax.losses.contrastive import nt_xent
+from ssljax.losses.contrastive import barlow_twins, nt_xent
 from ssljax.losses.counting import (
     count_agreement,
     count_error,
@@ -32,6 +32,7 @@ from ssljax.losses.reduce import masked_mean
 
 __all__ = [
     'adjust_logits',
+    'barlow_twins',
     'centre_focal',
     'coordinate_squares',
     'count_agreement',

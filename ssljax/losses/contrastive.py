@@ -52,6 +52,49 @@ def nt_xent(a: Array, b: Array, *, temperature: float = 0.5) -> Array:
     return direction(a, all_a, all_b) + direction(b, all_b, all_a)
 
 
+def barlow_twins(
+    a: Array, b: Array, *, redundancy: float = 5e-3, unbiased: bool = False
+) -> Array:
+    r"""Features of two views are alike, each with itself and with no other one.
+
+    .. math:: \ell = \sum_i (c_{ii} - 1)^2 + \lambda \sum_{i \ne j} c_{ij}^2, \quad
+        c = \frac1B \hat a^T \hat b
+
+    with every feature less its mean over the batch, over its deviation. Inside
+    ``jax.shard_map`` the rows are those of all devices.
+
+    Args:
+      a: [B, D] float, features of one view.
+      b: [B, D] float, of the other.
+      redundancy: lambda.
+      unbiased: whether deviations are of B - 1, as in POST.
+
+    Returns:
+      float32 [], a batch statistic.
+
+    Raises:
+      InputError: if the shapes differ.
+
+    Source: Zbontar et al. 2021, arXiv 2103.03230; POST, arXiv 2308.13954.
+    """
+    if a.shape != b.shape or a.ndim != 2:
+        raise InputError(f'a is {a.shape} and b is {b.shape}; both must be [B, D].')
+    a, b = shards.gather((a, b))
+
+    def standard(x):
+        x = jnp.asarray(x, jnp.float32)
+        x = x - x.mean(0, keepdims=True)
+        count = max(len(x) - unbiased, 1)
+        variance = jnp.sum(x**2, axis=0, keepdims=True) / count
+        return x / jnp.sqrt(jnp.maximum(variance, 1e-12))
+
+    alike = jnp.matmul(
+        standard(a).T, standard(b), precision=jax.lax.Precision.HIGHEST
+    ) / len(a)
+    itself = jnp.eye(len(alike), dtype=bool)
+    return jnp.sum(jnp.where(itself, (alike - 1) ** 2, redundancy * alike**2))
+
+
 def unit(x: Array) -> Array:
     """Rows [..., D] of length 1, float32."""
     x = jnp.asarray(x, jnp.float32)

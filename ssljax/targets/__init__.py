@@ -7,6 +7,7 @@ from ssljax.targets.annealing import tsa, tsa_schedule
 from ssljax.targets.balance import balance
 from ssljax.targets.curriculum import curriculum
 from ssljax.targets.dash import dash
+from ssljax.targets.landmarks import rectify, surest
 from ssljax.targets.rules import (
     chain,
     confident_share,
@@ -30,9 +31,11 @@ __all__ = [
     'from_prediction',
     'gaussian',
     'harden',
+    'rectify',
     'relative',
     'self_adaptive',
     'sharpen',
+    'surest',
     'threshold',
     'tsa',
     'tsa_schedule',

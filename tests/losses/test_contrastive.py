@@ -1,12 +1,13 @@
-"""NT-Xent against a loop in numpy."""
+"""NT-Xent against a loop in numpy, Barlow Twins against POST."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.sharding import AxisType, PartitionSpec
 
 from ssljax.contracts import InputError
-from ssljax.losses import nt_xent
+from ssljax.losses import barlow_twins, nt_xent
 
 A, B = np.random.default_rng(0).normal(size=(2, 6, 4)).astype(np.float32)
 
@@ -50,3 +51,30 @@ def test_finite_at_the_zero_vector_and_float32_from_bfloat16():
 def test_other_shapes_are_refused(b):
     with pytest.raises(InputError):
         nt_xent(A, b)
+
+
+def test_barlow_twins_is_of_the_batch(golden):
+    case = golden('landmarks_post_consistency_barlow')
+    student, teacher = (
+        case[f'in_feat_{who}'].mean((2, 3)) for who in ('student', 'teacher')
+    )
+
+    def loss(a):
+        return 1e-3 * barlow_twins(a, teacher, unbiased=True)
+
+    value, gradient = jax.jit(jax.value_and_grad(loss))(student)
+    np.testing.assert_allclose(value, case['out_paper_loss_b'], rtol=1e-5)
+    # Of the mean over the 3x3 cells of each feature map.
+    expected = case['out_official_dfeat_student'].sum((2, 3))
+    np.testing.assert_allclose(gradient, expected, rtol=1e-4, atol=1e-8)
+    mesh = jax.make_mesh((2,), ('data',), axis_types=(AxisType.Auto,))
+    spec = PartitionSpec('data')
+    split = jax.shard_map(
+        lambda a, b: barlow_twins(a, b, unbiased=True),
+        mesh=mesh,
+        in_specs=(spec, spec),
+        out_specs=PartitionSpec(),
+    )
+    np.testing.assert_allclose(1e-3 * split(student, teacher), value, rtol=1e-5)
+    with pytest.raises(InputError):
+        barlow_twins(student, teacher[:2])
