@@ -49,8 +49,8 @@ def dots(
 
     Returns:
       A Source of ``image`` [H, W, 1] float32 in [0, 1], ``points`` [M, 2] float32
-      (x, y) in pixels, the dots first and then zeros, ``valid`` [M] bool and ``count``
-      [] float32.
+      (x, y) in pixels, the dots first and then zeros, ``valid`` [M] bool, ``count``
+      [] float32 and ``annotated`` [] bool, true.
 
     Raises:
       InputError: if a number is out of its range.
@@ -64,7 +64,9 @@ def dots(
         noise=(noise, 0),
     )
     sides = (int(size[0]), int(size[1]))
-    return Generated(_row, _Options(sides, most, seed, clutter, texture, noise), rows)
+    options = _Options(sides, most, seed, clutter, texture, noise)
+    columns = {'annotated': np.ones(rows, bool)}
+    return Generated(_row, options, rows, columns=columns)
 
 
 def _row(row: int, o: _Options) -> dict[str, np.ndarray]:

@@ -62,7 +62,8 @@ def stick_figures(
 
     Returns:
       A Source of ``image`` [H, W, 3] float32 in [0, 1], ``landmarks`` [16, 2] float32
-      (x, y) in pixels and ``visible`` [16] bool: in the image and not covered.
+      (x, y) in pixels, ``visible`` [16] bool: in the image and not covered, and
+      ``annotated`` [] bool, true.
 
     Raises:
       InputError: if a number is out of its range.
@@ -70,7 +71,9 @@ def stick_figures(
     at_least(rows=(rows, 1), size=(min(size), 16))
     if not 0 <= shift <= 1:
         raise InputError(f'shift is {shift}; give 0 to 1.')
-    return Generated(_row, _Options((int(size[0]), int(size[1])), seed, shift), rows)
+    options = _Options((int(size[0]), int(size[1])), seed, shift)
+    columns = {'annotated': np.ones(rows, bool)}
+    return Generated(_row, options, rows, columns=columns)
 
 
 def _row(row: int, o: _Options) -> dict[str, np.ndarray]:

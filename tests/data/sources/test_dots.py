@@ -17,6 +17,7 @@ def test_fields():
         'points': ((30, 2), 'float32'),
         'valid': ((30,), 'bool'),
         'count': ((), 'float32'),
+        'annotated': ((), 'bool'),
     }
     assert row['image'].min() >= 0 and row['image'].max() <= 1
     np.testing.assert_array_equal(row['image'], SOURCE[2]['image'])

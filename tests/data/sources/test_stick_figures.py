@@ -18,6 +18,7 @@ def test_fields():
         'image': ((48, 40, 3), 'float32'),
         'landmarks': ((16, 2), 'float32'),
         'visible': ((16,), 'bool'),
+        'annotated': ((), 'bool'),
     }
     assert row['image'].min() >= 0 and row['image'].max() <= 1
     np.testing.assert_array_equal(row['image'], CLEAN[4]['image'])
