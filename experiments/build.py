@@ -32,7 +32,12 @@ _NEEDED = {
     'num_landmarks': 'landmarks',
 }
 """Arguments of networks that the data decide, and the field that has them."""
-NETWORKS = ('small_cnn', 'wide_resnet', 'vit', 'mlp', 'series_cnn', 'text_cnn')
+NETWORKS = (
+    *('small_cnn', 'wide_resnet', 'vit', 'mlp', 'series_cnn', 'text_cnn'),
+    *('landmark_cnn', 'hourglass', 'simple_baseline', 'hrnet_small', 'flow_cnn'),
+)
+CLIPS = ('flow_cnn',)
+"""Networks that see a clip as a whole; the others see each frame by itself."""
 VIEWS = (
     *('resized_crop', 'crop_pad', 'shift', 'flip_horizontal', 'flip_vertical'),
     *('rotate90', 'affine', 'perspective', 'elastic', 'colour_jitter'),
@@ -238,7 +243,7 @@ def build(
         arguments = {'teacher': average, **arguments}
     nets = {
         name: net(
-            {**spec, **(network if name == 'network' else {})},
+            _over(spec, network) if name == 'network' else spec,
             dataset,
             config.get('precision', 'float32'),
         )
@@ -256,6 +261,11 @@ def build(
         ),
         **{**decided, **arguments},
     )
+
+
+def _over(spec: Mapping[str, Any], network: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The network of a stage: some arguments replaced, or, by its name, another."""
+    return dict(network) if 'name' in network else {**spec, **network}
 
 
 def rows_for(
@@ -314,7 +324,10 @@ def net(
                 f'networks.*.vocabulary is {arguments["vocabulary"]}, but the data '
                 f'have the token {largest}; give at least {largest + 1}.'
             )
-    return builder(**arguments)
+    made = builder(**arguments)
+    if 'clip' in of_data and spec['name'] not in CLIPS:
+        made = models.per_frame(made)
+    return made
 
 
 def optimizer(spec: Any, steps: int) -> optax.GradientTransformation:

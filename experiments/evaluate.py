@@ -18,7 +18,6 @@ import numpy as np
 from absl import flags
 
 from experiments import build, items, launch
-from ssljax.data import Arrays
 from ssljax.programs.job import scorer
 
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of a job of experiments.train.')
@@ -33,9 +32,9 @@ def main() -> None:
     job, method, state = build.trained(Path(_WORKDIR.value), scored=not _DATA.value)
     parts = [part for part in ('validation', 'test') if len(job.data.rows[part])]
     if _DATA.value:
-        fields = items.arrays(_DATA.value, job.task, job.data.num_classes)
-        rows = {'data': np.arange(len(fields['label']))}
-        job = job._replace(data=job.data._replace(source=Arrays(fields), rows=rows))
+        source = items.examples(_DATA.value, job.task, job.data.num_classes)
+        rows = {'data': np.arange(len(source))}
+        job = job._replace(data=job.data._replace(source=source, rows=rows))
         parts = ['data']
     scores = {}
     for part in parts:

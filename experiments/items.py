@@ -49,6 +49,40 @@ def opened(
     )
 
 
+def examples(
+    path: str | os.PathLike[str], task: Task, num_classes: int = 0
+) -> sources.Source:
+    """Returns the labelled examples of an .npz, to be scored.
+
+    Args:
+      path: of the file, with the fields of ``task.example``.
+      task: whose metrics are taken.
+      num_classes: C; 0 where labels are no classes: those must have the very shapes
+        that the network was trained on.
+
+    Raises:
+      InputError: as ``arrays``; or if a label is missing, not finite, or does not fit.
+    """
+    found = arrays(path, task, num_classes)
+    with np.load(path, allow_pickle=False) as file:
+        rest = {name: file[name] for name in task.example if name in file}
+    count = len(found[task.inputs[0]])
+    for name, like in task.example.items():
+        if name in found:
+            continue
+        if name not in rest:
+            raise InputError(f'{path} lacks {name}; save it beside.')
+        if rest[name].shape != (count, *like.shape):
+            raise InputError(
+                f'{name} of {path} has shape {rest[name].shape}; give '
+                f'{(count, *like.shape)}.'
+            )
+        if np.issubdtype(rest[name].dtype, np.floating):
+            checks.finite(f'{name} of {path}', rest[name])
+        found[name] = rest[name].astype(like.dtype)
+    return Arrays(found)
+
+
 def arrays(
     path: str | os.PathLike[str], task: Task, num_classes: int = 0
 ) -> dict[str, np.ndarray]:

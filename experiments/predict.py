@@ -1,4 +1,4 @@
-"""Labels examples by the last checkpoint of a job.
+"""Answers examples by the last checkpoint of a job.
 
 ::
 
@@ -7,8 +7,9 @@
 
 ``--input`` is a folder of pictures or sounds, which are converted to what the network
 was trained on, or an .npz with its input (``image``, ``series``, ``tokens`` ...). The
-output has a line an item: its path or index, its class, and the probability that the
-network gives it.
+output has a line an item, its path or index first. Of classification: its class, and
+the probability that the network gives it. Of landmarks: x, y in pixels of the network's
+input and the score of each, and of a clip a line a frame.
 """
 
 from __future__ import annotations
@@ -16,11 +17,12 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+import jax
 import numpy as np
 from absl import flags
 from tqdm import tqdm
 
-from experiments import build, items, launch
+from experiments import answers, build, items, launch
 from ssljax.contracts import InputError
 from ssljax.data import collate
 from ssljax.programs.job import answering
@@ -46,15 +48,19 @@ def main() -> None:
             tqdm(total=count, unit='item') as bar,
         ):
             table = csv.writer(file)
-            table.writerow([kind, 'label', 'confidence'])
+            write = None
             for first in range(0, count, size):
                 rows = np.arange(first, min(first + size, count))
                 # Filled up, so that the last batch does not compile anew.
                 batch = collate(source, np.resize(rows, size), job.task.inputs)
-                found = answer(state, batch)[: len(rows)]
-                for row, one in zip(rows, found, strict=True):
-                    name = job.data.classes[one.argmax()]
-                    table.writerow([source.name(int(row)), name, f'{one.max():.6f}'])
+                found = answer(state, batch)
+                if write is None:
+                    heads, write = answers.writer(found, job.data.classes)
+                    table.writerow([kind, *heads])
+                for row in rows:
+                    one = jax.tree.map(lambda x, at=row - first: x[at], found)
+                    for line in write(one):
+                        table.writerow([source.name(int(row)), *line])
                 bar.update(len(rows))
     except InputError:
         part.unlink()
@@ -62,7 +68,7 @@ def main() -> None:
     except OSError as error:
         raise InputError(f'output {output} can not be written: {error}') from error
     part.replace(output)
-    print(f'{count} labels in {output}')
+    print(f'{count} examples in {output}')
 
 
 if __name__ == '__main__':

@@ -22,6 +22,7 @@ from ssljax.methods.noisy_student import noisy_student
 from ssljax.methods.pi_model import pi_model
 from ssljax.methods.pseudo_label import pseudo_label
 from ssljax.methods.remixmatch import remixmatch
+from ssljax.methods.sbr import sbr
 from ssljax.methods.simclr import simclr
 from ssljax.methods.simmatch import simmatch
 from ssljax.methods.softmatch import softmatch
@@ -57,6 +58,7 @@ __all__ = [
     'prepared',
     'pseudo_label',
     'remixmatch',
+    'sbr',
     'simclr',
     'simmatch',
     'softmatch',

@@ -37,7 +37,7 @@ class Row(NamedTuple):
     system: int | None = None  # its number in SYSTEMS
 
 
-def _digits(
+def _row(
     name: str,
     title: str,
     source: str,
@@ -45,6 +45,7 @@ def _digits(
     *,
     build: str | None = None,
     program: str = 'single:program',
+    data: str = 'digits',
     config: str | None = None,
     level: str = 'mechanism',
 ) -> Row:
@@ -55,86 +56,80 @@ def _digits(
         source=source,
         build=f'ssljax.methods.{build}:{build}',
         program=f'ssljax.programs.{program}',
-        config=f'experiments/configs/digits/{config or name}.py',
+        config=f'experiments/configs/{data}/{config or name}.py',
         level=level,
         system=system,
     )
 
 
 ROWS = (
-    _digits('supervised', 'Supervised baseline', 'labelled rows only'),
-    _digits('pseudo_label', 'Pseudo-Label', 'Lee 2013', level='proof'),
-    _digits(
-        'pi_model', 'Pi-model', 'Laine & Aila 2016, arXiv 1610.02242', level='proof'
-    ),
-    _digits(
+    _row('supervised', 'Supervised baseline', 'labelled rows only'),
+    _row('pseudo_label', 'Pseudo-Label', 'Lee 2013', level='proof'),
+    _row('pi_model', 'Pi-model', 'Laine & Aila 2016, arXiv 1610.02242', level='proof'),
+    _row(
         'mean_teacher',
         'Mean Teacher',
         'Tarvainen & Valpola 2017, arXiv 1703.01780',
         level='proof',
     ),
-    _digits('vat', 'VAT', 'Miyato et al. 2017, arXiv 1704.03976'),
-    _digits(
-        'deep_co_training', 'Deep Co-Training', 'Qiao et al. 2018, arXiv 1803.05984'
-    ),
-    _digits(
-        'fixmatch', 'FixMatch', 'Sohn et al. 2020, arXiv 2001.07685', level='proof'
-    ),
-    _digits(
+    _row('vat', 'VAT', 'Miyato et al. 2017, arXiv 1704.03976'),
+    _row('deep_co_training', 'Deep Co-Training', 'Qiao et al. 2018, arXiv 1803.05984'),
+    _row('fixmatch', 'FixMatch', 'Sohn et al. 2020, arXiv 2001.07685', level='proof'),
+    _row(
         'fixmatch_aligned',
         'FixMatch with distribution alignment',
         'Sohn et al. 2020, with arXiv 1911.09785',
         build='fixmatch',
     ),
     # What the audio comparison alone has; its other methods are rows of their own.
-    _digits(
+    _row(
         'fixmatch_mixup',
         'FixMatch with MixUp',
         'Cances et al. 2022, arXiv 2102.08183',
         build='fixmatch',
         system=1,
     ),
-    _digits('mixmatch', 'MixMatch', 'Berthelot et al. 2019, arXiv 1905.02249'),
-    _digits('remixmatch', 'ReMixMatch', 'Berthelot et al. 2020, arXiv 1911.09785'),
-    _digits('flexmatch', 'FlexMatch', 'Zhang et al. 2021, arXiv 2110.08263'),
-    _digits('freematch', 'FreeMatch', 'Wang et al. 2022, arXiv 2205.07246'),
-    _digits('softmatch', 'SoftMatch', 'Chen et al. 2023, arXiv 2301.10921'),
-    _digits('adamatch', 'AdaMatch', 'Berthelot et al. 2021, arXiv 2106.04732'),
-    _digits('dash', 'Dash', 'Xu et al. 2021, arXiv 2109.00650'),
-    _digits('comatch', 'CoMatch', 'Li et al. 2020, arXiv 2011.11183'),
-    _digits('simmatch', 'SimMatch', 'Zheng et al. 2022, arXiv 2203.06915'),
-    _digits('uda', 'UDA', 'Xie et al. 2019, arXiv 1904.12848', system=2),
+    _row('mixmatch', 'MixMatch', 'Berthelot et al. 2019, arXiv 1905.02249'),
+    _row('remixmatch', 'ReMixMatch', 'Berthelot et al. 2020, arXiv 1911.09785'),
+    _row('flexmatch', 'FlexMatch', 'Zhang et al. 2021, arXiv 2110.08263'),
+    _row('freematch', 'FreeMatch', 'Wang et al. 2022, arXiv 2205.07246'),
+    _row('softmatch', 'SoftMatch', 'Chen et al. 2023, arXiv 2301.10921'),
+    _row('adamatch', 'AdaMatch', 'Berthelot et al. 2021, arXiv 2106.04732'),
+    _row('dash', 'Dash', 'Xu et al. 2021, arXiv 2109.00650'),
+    _row('comatch', 'CoMatch', 'Li et al. 2020, arXiv 2011.11183'),
+    _row('simmatch', 'SimMatch', 'Zheng et al. 2022, arXiv 2203.06915'),
+    _row('uda', 'UDA', 'Xie et al. 2019, arXiv 1904.12848', system=2),
     # How TSAL moves its teacher; system 17 itself also is landmarks and video.
-    _digits(
+    _row(
         'two_update',
         'Two-update teacher',
         'core of TSAL 2020, arXiv 2012.06711',
         level='proof',
     ),
-    _digits('fst', 'FST', 'Du et al. 2022, arXiv 2209.06993', system=45),
+    _row('fst', 'FST', 'Du et al. 2022, arXiv 2209.06993', system=45),
     # One image in the place of a pixel; no pseudo-labels where the critic is convinced.
-    _digits(
+    _row(
         'adversarial',
         'Adversarial pair',
         'Hung et al. 2018, arXiv 1802.07934',
         level='proof',
     ),
     # The parts of SimCLRv2, system 27, without its networks and its scale.
-    _digits(
+    _row(
         'simclr',
         'SimCLR',
         'Chen et al. 2020, arXiv 2002.05709',
         program='stages:stages',
         config='stages',
     ),
-    _digits(
+    _row(
         'distil',
         'Distillation',
         'Hinton et al. 2015, arXiv 1503.02531',
         program='stages:stages',
         config='stages',
     ),
-    _digits(
+    _row(
         'stages',
         'Pretrain, fine-tune, distil',
         'core of SimCLRv2 2020, arXiv 2006.10029',
@@ -142,7 +137,7 @@ ROWS = (
         program='stages:stages',
     ),
     # One of the policies of system 12.
-    _digits(
+    _row(
         'self_training',
         'Self-training in rounds',
         'Lee 2013, with new weights each round',
@@ -150,13 +145,13 @@ ROWS = (
         program='rounds:rounds',
         level='proof',
     ),
-    _digits(
+    _row(
         'noisy_student',
         'Noisy Student',
         'Xie et al. 2019, arXiv 1911.04252',
         program='rounds:rounds',
     ),
-    _digits(
+    _row(
         'active',
         'Active learning by k-centre',
         'choice of PCoreSet 2025, arXiv 2506.00910',
@@ -164,8 +159,29 @@ ROWS = (
         program='rounds:rounds',
         level='proof',
     ),
+    _row(
+        'unsupervised_flow',
+        'Optical flow without labels',
+        'ARFlow of Liu et al. 2020, arXiv 2003.13045',
+        data='clips',
+    ),
+    _row(
+        'sbr',
+        'Supervision by Registration',
+        'Dong et al. 2018, arXiv 1807.00966',
+        program='stages:stages',
+        data='clips',
+    ),
+    _row(
+        'tsal',
+        'TSAL',
+        'TSAL 2020, arXiv 2012.06711',
+        17,
+        program='stages:stages',
+        data='clips',
+    ),
     # System 78 without prototypes, source replay and warm-up.
-    _digits(
+    _row(
         'stream',
         'Mean teacher at test time',
         'core of RMT 2023, arXiv 2211.13081',
@@ -173,7 +189,7 @@ ROWS = (
         program='stream:stream',
         level='proof',
     ),
-    _digits(
+    _row(
         'federation',
         'FixMatch at clients',
         'FedAvg of McMahan et al. 2017, arXiv 1602.05629',

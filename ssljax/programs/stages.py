@@ -22,7 +22,8 @@ def stages(run: Run, job: Job) -> dict[str, Any]:
       replace,
     - ``start_from``: the earlier stage whose shipped weights the student starts from,
       ``drop``: the top-level parameters that it does not take over (its head),
-    - ``teacher_from``: the earlier stage whose shipped weights are given as teacher.
+    - ``teacher_from``: the earlier stage whose shipped weights are given as teacher,
+    - ``given``: the same for networks of other names, ``{'tracker': 'flow'}``.
 
     Returns:
       What the last stage recorded and scored, named as by ``single``, but with the
@@ -81,8 +82,13 @@ def _given(
 ) -> dict[str, Variables]:
     """What a stage takes over from the stages before it."""
     given = {}
-    for who, field in (('student', 'start_from'), ('teacher', 'teacher_from')):
-        if source := stage.get(field):
+    asked = {
+        'student': ('start_from', stage.get('start_from')),
+        'teacher': ('teacher_from', stage.get('teacher_from')),
+        **{who: (f'given.{who}', x) for who, x in stage.get('given', {}).items()},
+    }
+    for who, (field, source) in asked.items():
+        if source:
             checks.known(f'stages.{name}.{field} (an earlier stage)', source, weights)
             given[who] = weights[source]
     if 'student' in given:

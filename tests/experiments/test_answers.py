@@ -71,7 +71,7 @@ def test_predict(command, trained, held_out, tmp_path):
     flags = (f'--workdir={folder}', f'--output={labels}')
     code, out, err = command('predict', *flags, f'--input={tmp_path / "own.npz"}')
     assert code == 0, err
-    assert '200 labels in' in out and '200/200' in err
+    assert '200 examples in' in out and '200/200' in err
     head, *rows = _table(labels)
     assert head == ['index', 'label', 'confidence']
     assert [int(row[0]) for row in rows] == list(range(200))

@@ -56,7 +56,7 @@ def test_commands(root, command, photos):
     # A new picture is answered; what was learnt from must not have changed since.
     Image.fromarray(np.zeros((20, 24, 3), np.uint8)).save(photos / 'new.png')
     code, out, err = command(name.split('.')[1], *flags)
-    assert code == 0 and '41 labels in' in out, err
+    assert code == 0 and '41 examples in' in out, err
     workdir = next(flag for flag in flags if 'workdir' in flag)
     code, out, err = command('evaluate', workdir)
     assert code == 2 and 'begun with other data, their hash differ' in err

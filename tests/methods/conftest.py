@@ -265,7 +265,7 @@ def _flow_network():
         flow = jnp.broadcast_to(
             by[:, :, None, None], (*by.shape[:2], *clips.shape[2:4], 2)
         )
-        return {'flow': flow}, variables.stats
+        return {'flow': flow, 'flows': (flow,)}, variables.stats
 
     return Network(
         lambda key, clips: Variables({'by': jax.random.normal(key, (2,))}), apply
@@ -361,4 +361,11 @@ def kinds(boxes):
         ),
         'landmarks': places(None),
         'clips': places(3),
+        'motion': SimpleNamespace(
+            **{
+                **vars(places(3)),
+                'network': lambda **kind: _flow_network(),
+                'options': {},
+            }
+        ),
     }

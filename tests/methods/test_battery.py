@@ -17,6 +17,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from ssljax import methods, schedules, teachers, views
 from ssljax.contracts import Targets
 from ssljax.methods import catalogue
+from ssljax.methods.unsupervised_flow import unsupervised_flow
 
 B = 8  # labelled rows; ratios are 1, so unlabelled ones too, for 8 devices to share
 SGD = optax.sgd(0.05, momentum=0.9, nesterov=True)
@@ -32,7 +33,7 @@ class Trial(NamedTuple):
     options: dict[str, Any] = {}
     networks: dict[str, int | str] = {}  # further ones: argument -> answers, or name
     given: dict[str, str] = {}  # what init can't do without: name -> its network
-    kind: str = 'classes'  # of task, or 'boxes', 'landmarks', 'clips'
+    kind: str = 'classes'  # of task, or 'boxes', 'landmarks', 'clips', 'motion'
 
 
 def at_clients(network, **options):
@@ -121,6 +122,21 @@ TRIALS = {
         methods.noisy_student, (), {'ratio': 1.0, 'rows': B}
     ),
     'noisy_student': Trial(after_a_teacher, ('strong',), {'ratio': 1.0, 'rows': B}),
+    'unsupervised_flow': Trial(
+        unsupervised_flow, ('weak',), {'scales': (1.0,)}, kind='motion'
+    ),
+    'sbr': Trial(
+        methods.sbr,
+        ('weak',),
+        {
+            'least_score': -9.0,
+            'most_error': 99.0,
+            'most_move': 99.0,
+            'window': 1,
+            'tracks': 2,
+        },
+        kind='clips',
+    ),
     'tsal': Trial(
         methods.tsal,
         ('weak',),
@@ -290,7 +306,7 @@ def test_numbers_keep_their_types(case):
     remembered = {x.dtype for x in jax.tree.leaves(state.memory)}
     assert remembered <= {jnp.dtype('float32'), jnp.dtype('int32')}  # ids in tables
     assert all(x.dtype == jnp.float32 for x in jax.tree.leaves(metrics))
-    if case.trial.kind != 'boxes':
+    if case.trial.kind not in ('boxes', 'motion'):
         assert state.params['student']['W1'].dtype == jnp.bfloat16
 
 

@@ -1,0 +1,47 @@
+"""What the experiments on generated clips of faces share; no experiment by itself.
+
+Data: 400 drawn clips of 6 frames of 48x48, of 400 people, each with other features,
+light and background; 20 of them annotated, 100 to test on, 40 more to choose by.
+Nothing is read: ``data.sources.moving_faces`` draws them.
+"""
+
+from ml_collections import ConfigDict
+
+from experiments.configs.base import base
+
+DATA = 'moving_faces:clips=400,frames=6,size=48x48,num_landmarks=10'
+
+
+def clips(method: str, *, centre: bool = False, **args) -> ConfigDict:
+    """Returns the shared configuration with a method and its arguments.
+
+    Args:
+      method: name in the catalogue.
+      centre: adds the branch of a centre (the nose) with offsets.
+      **args: the builder's arguments; ``weight`` is the peak of a ramp if ``ramp`` > 0.
+    """
+    network = {'name': 'landmark_cnn', 'channels': (16, 32), 'centre': centre}
+    moved = {'degrees': 15.0, 'scale': (0.9, 1.1), 'translate': 0.05}
+    config = base(
+        DATA,
+        method,
+        network=network,
+        views={
+            'weak': {'noise': {'sigma': 0.02}},
+            'strong': {
+                'affine': moved,
+                'jitter': {'contrast': (0.7, 1.3), 'brightness': (0.8, 1.2)},
+                'noise': {'sigma': 0.05},
+            },
+        },
+        **args,
+    )
+    config.task = ConfigDict({'name': 'landmarks', 'sigma': 4.0, 'normaliser': (0, 1)})
+    if centre:
+        config.task.centre = 2
+    config.labels = 20
+    config.reading = {'validation': 40, 'test': 100}
+    config.batch_size = 4
+    config.steps = 1000
+    config.eval_batch_size = 20
+    return config

@@ -1,0 +1,18 @@
+"""Mean Teacher (Tarvainen & Valpola 2017) on the heatmaps of generated clips.
+
+The average answers on weak views, its heatmaps are carried into the student's frame.
+
+    python -m experiments.train --config=experiments/configs/clips/mean_teacher.py
+
+Time: not measured.
+Score: not run.
+"""
+
+from experiments.configs.clips.common import clips
+
+
+def get_config():
+    """Returns the configuration."""
+    config = clips('mean_teacher', student_view='strong', weight=1.0, ratio=2.0)
+    config.ramp = 0.4
+    return config

@@ -1,0 +1,67 @@
+"""A job of landmarks from its data to a table: train, evaluate, predict on clips."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+
+from ssljax import data
+
+DATA = 'moving_faces:clips=14,frames=3,size=16x16,num_landmarks=8'
+TINY = (
+    '--config=experiments/configs/clips/supervised.py',
+    f'--config.data={DATA}',
+    '--config.labels=4',
+    '--config.reading.validation=3',
+    '--config.reading.test=3',
+    '--config.networks.network.channels=(4,8)',
+    '--config.mesh.devices=1',
+    '--config.steps=4',
+    '--config.eval_every=2',
+)
+
+
+@pytest.fixture
+def clips(tmp_path):
+    """Four other clips, as an .npz."""
+    source, _ = data.read(DATA.replace('clips=14', 'clips=4,seed=1'))
+    fields = ('image', 'landmarks', 'visible', 'annotated')
+    rows = [source[i] for i in range(4)]
+    path = tmp_path / 'clips.npz'
+    np.savez(path, **{name: np.stack([row[name] for row in rows]) for name in fields})
+    return path
+
+
+def test_landmarks_of_clips(command, refused, clips, tmp_path):
+    folder = tmp_path / 'job'
+    code, _, err = command('train', *TINY, f'--workdir={folder}')
+    assert code == 0, err
+    summary = json.loads((folder / 'summary.json').read_text())
+    assert summary['labels'] == 4
+    assert 0 < summary['test_nme'] < 10 and 0 <= summary['test_auc_0.08'] <= 1
+
+    code, out, err = command('evaluate', f'--workdir={folder}', f'--data={clips}')
+    assert code == 0 and json.loads(out)['data_nme'] > 0, err
+
+    table = tmp_path / 'places.csv'
+    code, out, err = command(
+        'predict', f'--workdir={folder}', f'--input={clips}', f'--output={table}'
+    )
+    assert code == 0 and '4 examples in' in out, err
+    with open(table, newline='') as file:
+        heads, *lines = csv.reader(file)
+    assert heads[:5] == ['index', 'frame', 'x0', 'y0', 'score0'] and len(heads) == 26
+    assert [line[:2] for line in lines[:4]] == [
+        ['0', '0'],
+        ['0', '1'],
+        ['0', '2'],
+        ['1', '0'],
+    ]
+    places = np.array([line[2:4] for line in lines], float)
+    assert len(lines) == 12 and (places > -1).all() and (places < 17).all()
+
+    with np.load(clips) as file:
+        np.savez(clips, **{k: v for k, v in file.items() if k != 'visible'})
+    said = refused('evaluate', f'--workdir={folder}', f'--data={clips}')
+    assert 'lacks visible' in said
