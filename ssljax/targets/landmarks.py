@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from ssljax import shards
 from ssljax.contracts import Array, InputError, TargetRule, Targets
 from ssljax.solvers import heatmaps
-from ssljax.targets.rules import _stateless, require_probability, times
+from ssljax.targets.rules import require_probability, times
 
 
 def rectify(sigma: float) -> TargetRule:
@@ -23,12 +23,13 @@ def rectify(sigma: float) -> TargetRule:
     Source: Raychaudhuri et al. 2023 (POST), arXiv 2308.13954.
     """
 
-    def rule(targets, evidence):
+    def update(targets, state, evidence):
         del evidence
         maps = _field('rectify', targets, 'heatmaps')
-        return targets._replace(value={**targets.value, 'heatmaps': clean(maps, sigma)})
+        drawn = {**targets.value, 'heatmaps': clean(maps, sigma)}
+        return targets._replace(value=drawn), state
 
-    return _stateless(rule)
+    return TargetRule(lambda targets: (), update)
 
 
 def surest(share: float, *, by: str = 'score') -> TargetRule:
@@ -47,15 +48,15 @@ def surest(share: float, *, by: str = 'score') -> TargetRule:
     """
     require_probability('share', share)
 
-    def rule(targets, evidence):
+    def update(targets, state, evidence):
         del evidence
         score = _field('surest', targets, by)
         ordered = jnp.sort(shards.gather(score).reshape(-1))
         dropped = int((1 - share) * ordered.size)
         limit = ordered[dropped - 1] if dropped else -jnp.inf
-        return targets._replace(weight=times(targets.weight, score > limit))
+        return targets._replace(weight=times(targets.weight, score > limit)), state
 
-    return _stateless(rule)
+    return TargetRule(lambda targets: (), update)
 
 
 def clean(maps: Array, sigma: float) -> Array:

@@ -23,6 +23,7 @@ import jax.numpy as jnp
 from ssljax import shards
 from ssljax.contracts import Array, InputError
 from ssljax.views import mixing, warp
+from ssljax.views.prepare import row_keys
 
 BatchView: TypeAlias = Callable[[Array, Array, Array, Array], Array]
 """``(key, images, joints, score) -> images``."""
@@ -32,10 +33,11 @@ JITTER = 10 / 256
 
 
 def in_turn(*views: BatchView) -> BatchView:
-    """One view after the other, each with a key of its own."""
+    """One view after the other, each with a key of its own; none changes nothing."""
 
     def view(key, images, joints, score):
-        for own, one in zip(jax.random.split(key, len(views)), views, strict=True):
+        for number, one in enumerate(views):
+            own = jax.random.fold_in(key, number)
             images = one(own, images, joints, score)
         return images
 
@@ -304,8 +306,7 @@ def _range(name: str, ends: tuple[float, float]) -> None:
 
 def _row_keys(key: Array, images: Array) -> Array:
     """A key a row [U], the same on however many devices the rows lie."""
-    own = shards.row_numbers(len(images), like=images)
-    return jax.vmap(jax.random.fold_in, (None, 0))(key, own)
+    return row_keys(key, shards.row_numbers(len(images), like=images))
 
 
 def _around(keys, joints, half, jitter, height):
