@@ -35,6 +35,7 @@ _NEEDED = {
 NETWORKS = (
     *('small_cnn', 'wide_resnet', 'vit', 'mlp', 'series_cnn', 'text_cnn'),
     *('landmark_cnn', 'hourglass', 'simple_baseline', 'hrnet_small', 'flow_cnn'),
+    *('pyramid_counter', 'pose_prior'),
 )
 CLIPS = ('flow_cnn',)
 """Networks that see a clip as a whole; the others see each frame by itself."""
@@ -155,6 +156,8 @@ def measured(example: Mapping[str, Any]) -> dict[str, Any]:
         found['series_channels'] = shapes['series'][-1]
     if 'landmarks' in shapes:
         found['num_landmarks'] = shapes['landmarks'][-2]
+    if 'points' in shapes:
+        found['num_points'] = shapes['points'][-2]
     return found
 
 
@@ -271,10 +274,17 @@ def _over(spec: Mapping[str, Any], network: Mapping[str, Any]) -> Mapping[str, A
 def rows_for(
     builder: Callable[..., Method], dataset: data.Dataset
 ) -> dict[str, np.ndarray]:
-    """Returns the rows that a method's builder asks for: all that it has of a split."""
+    """Returns the rows that a method's builder asks for: all that it has of a split.
+
+    'poses' are not their numbers, but the landmarks of the labelled ones.
+    """
     parts = {'rows': 'unlabelled', 'labelled_rows': 'labelled'}
     wanted = inspect.signature(builder).parameters
-    return {name: dataset.rows[x] for name, x in parts.items() if name in wanted}
+    found = {name: dataset.rows[x] for name, x in parts.items() if name in wanted}
+    if 'poses' in wanted:
+        rows = dataset.rows['labelled']
+        found['poses'] = np.stack([dataset.source[int(x)]['landmarks'] for x in rows])
+    return found
 
 
 def _alike(config: Any, dataset: data.Dataset, example: Mapping[str, Any]) -> str:

@@ -41,6 +41,7 @@ def load(
     rate: int | None = None,
     seconds: float | None = None,
     groups: str | None = None,
+    with_labelled: bool = True,
     memory: int = 2**30,
 ) -> Dataset:
     """Loads a data set and hides all labels but a few.
@@ -68,6 +69,7 @@ def load(
       seconds: length of sounds.
       groups: a column of the data, such as 'person': rows that share it are in one
         part, so that none is tested on who was trained on.
+      with_labelled: whether the labelled rows are unlabelled ones, too.
       memory: bytes; what takes no more is decoded at once and kept as ``Arrays``. Rows
         that can't be decoded are then left out, up to ``BAD_SHARE``, with a warning.
 
@@ -125,6 +127,8 @@ def load(
             'annotated rows of the training part.'
         )
     rows = _rows(split, strata, per_class, hidden)
+    if not with_labelled:
+        rows['unlabelled'] = np.setdiff1d(rows['unlabelled'], rows['labelled'])
     rows = {part: found[~np.isin(found, left)] for part, found in rows.items()}
     provenance = {
         'labels': len(rows['labelled']),

@@ -33,8 +33,15 @@ READERS = MappingProxyType(
 """What may stand before a colon, and how to read what stands after it."""
 
 GENERATORS: Mapping[str, Callable[..., sources.Source]]
-GENERATORS = MappingProxyType({'moving_faces': sources.moving_faces.moving_faces})
-"""What is drawn instead of read, by arguments: 'moving_faces:clips=200,size=48x48'."""
+GENERATORS = MappingProxyType(
+    {
+        'dots': sources.dots.dots,
+        'moving_faces': sources.moving_faces.moving_faces,
+        'stick_figures': sources.stick_figures.stick_figures,
+    }
+)
+"""What is drawn instead of read, by arguments: 'moving_faces:clips=200,size=48x48'.
+One that draws several parts numbers them in its column 'part', as ``PARTS`` do."""
 
 PARTS = ('train', 'validation', 'test', 'unlabelled')
 
@@ -79,7 +86,9 @@ def read(
         return READERS[prefix](rest)
     if prefix in GENERATORS:
         drawn = _generated(prefix, rest)
-        return drawn, {'train': np.arange(len(drawn), dtype=np.int32)}
+        part = drawn.columns.get('part', np.zeros(len(drawn), np.int32))
+        rows = {name: np.flatnonzero(part == i) for i, name in enumerate(PARTS)}
+        return drawn, {name: x.astype(np.int32) for name, x in rows.items() if len(x)}
     if path.suffix == '.npz':
         return sources.npz(name)
     source: sources.Source

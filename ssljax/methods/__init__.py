@@ -18,8 +18,10 @@ from ssljax.methods.learner import Aux, apply_gradients, learner, prepared
 from ssljax.methods.mean_teacher import mean_teacher
 from ssljax.methods.mixed_inputs import mixed_inputs
 from ssljax.methods.mixmatch import mixmatch
+from ssljax.methods.multiaugs import multiaugs
 from ssljax.methods.noisy_student import noisy_student
 from ssljax.methods.pi_model import pi_model
+from ssljax.methods.post import post
 from ssljax.methods.pseudo_label import pseudo_label
 from ssljax.methods.remixmatch import remixmatch
 from ssljax.methods.sbr import sbr
@@ -27,6 +29,8 @@ from ssljax.methods.simclr import simclr
 from ssljax.methods.simmatch import simmatch
 from ssljax.methods.softmatch import softmatch
 from ssljax.methods.supervised import supervised
+from ssljax.methods.treeformer import treeformer
+from ssljax.methods.trs import trs
 from ssljax.methods.tsal import tsal
 from ssljax.methods.two_update import two_update
 from ssljax.methods.uda import uda
@@ -53,8 +57,10 @@ __all__ = [
     'mean_teacher',
     'mixed_inputs',
     'mixmatch',
+    'multiaugs',
     'noisy_student',
     'pi_model',
+    'post',
     'prepared',
     'pseudo_label',
     'remixmatch',
@@ -63,6 +69,8 @@ __all__ = [
     'simmatch',
     'softmatch',
     'supervised',
+    'treeformer',
+    'trs',
     'tsal',
     'two_update',
     'uda',

@@ -180,6 +180,41 @@ ROWS = (
         program='stages:stages',
         data='clips',
     ),
+    _row(
+        'multiaugs',
+        'MultiAugs',
+        'Zhou et al. 2024, arXiv 2402.11566',
+        18,
+        data='faces',
+    ),
+    _row(
+        'trs',
+        'Teacher-Reviewer-Student',
+        '2025, arXiv 2501.09565',
+        22,
+        data='faces',
+    ),
+    _row(
+        'pose_prior',
+        'Prior of poses',
+        'of POST 2023, arXiv 2308.13954',
+        data='figures',
+    ),
+    _row(
+        'post',
+        'POST',
+        'Raychaudhuri et al. 2023, arXiv 2308.13954',
+        19,
+        program='stages:stages',
+        data='figures',
+    ),
+    _row(
+        'treeformer',
+        'TreeFormer',
+        '2023, arXiv 2307.06118',
+        21,
+        data='dots',
+    ),
     # System 78 without prototypes, source replay and warm-up.
     _row(
         'stream',

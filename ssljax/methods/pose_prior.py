@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import jax
 import jax.numpy as jnp
 
 from ssljax import losses, shards
@@ -17,6 +18,7 @@ from ssljax.models.pose_prior import (
     noisy,
     orientations,
 )
+from ssljax.views.prepare import row_keys
 
 FAR, NEAR = 0.5, 0.3
 """Distances that part the far, the middle and the near poses."""
@@ -71,7 +73,10 @@ def pose_prior(
     def objective(params, state, batch, key):
         clean = orientations(batch['labelled']['landmarks'], bones)
         student = student_of(params, state.stats)
-        found = noisy(shards.own_key(key, clean), clean, kappas)
+        keys = row_keys(key, shards.row_numbers(len(clean), like=clean))
+        found = jax.vmap(lambda own, pose: noisy(own, pose[None], kappas)[0])(
+            keys, clean
+        )
         true = distances(found, state.frozen['poses'], nearest=nearest)
         both = jnp.concatenate([found, clean])
         outputs, stats = network.apply(student, both, train=True)

@@ -134,3 +134,25 @@ def test_generated_by_name():
     ):
         with pytest.raises(InputError, match=message):
             named.read(name)
+
+
+def test_generated_parts():
+    source, parts = named.read('stick_figures:rows=4,size=16x16,shift=1,targets=3x2x1')
+    assert {name: rows.tolist() for name, rows in parts.items()} == {
+        'train': [0, 1, 2, 3],
+        'unlabelled': [4, 5, 6],
+        'validation': [7, 8],
+        'test': [9],
+    }
+    assert source.columns['annotated'].tolist() == [True] * 4 + [False] * 3 + [True] * 3
+    # The first part is of the clean domain, the rest is shifted.
+    clean, _ = named.read('stick_figures:rows=10,size=16x16')
+    shifted, _ = named.read('stick_figures:rows=10,size=16x16,shift=1')
+    for row, like in ((3, clean), (4, shifted), (9, shifted)):
+        np.testing.assert_array_equal(source[row]['image'], like[row]['image'])
+    name = 'stick_figures:rows=4,size=16x16,shift=1,targets=3x2x1'
+    whole = data.load(name, seed=1)
+    assert whole.rows['unlabelled'].tolist()[-3:] == [4, 5, 6]
+    assert len(whole.rows['unlabelled']) == 7
+    apart = data.load(name, seed=1, with_labelled=False)
+    assert apart.rows['unlabelled'].tolist() == [4, 5, 6]

@@ -241,9 +241,7 @@ def _places_network(landmarks=2, side=4, **kind):
         return images.reshape(-1, *images.shape[-3:])
 
     def apply(variables, images, *, train, key=None):
-        outputs, stats = network.apply(
-            variables, rows_of(images), train=train, key=key
-        )
+        outputs, stats = network.apply(variables, rows_of(images), train=train, key=key)
         lead = images.shape[:-3]
         maps = outputs['logits'].reshape(*lead, side, side, 3 * landmarks + 1)
         return {
@@ -251,9 +249,56 @@ def _places_network(landmarks=2, side=4, **kind):
             'centre': maps[..., landmarks : landmarks + 1],
             'offsets': maps[..., landmarks + 1 :],
             'features': outputs['features'].reshape(*lead, -1),
+            'feature_map': maps[..., :3],
         }, stats
 
     return Network(lambda key, images: network.init(key, rows_of(images)), apply)
+
+
+def _counter_network(**kind):
+    """Three densities of stride 4, of images of any size, and counts beside them."""
+    network = _mlp(classes=3, **kind)
+
+    def cells_of(images):
+        rows, height, width, _ = images.shape
+        parts = images.reshape(rows, height // 4, 4, width // 4, 4, -1)
+        return parts.mean((2, 4, 5))[..., None]  # [U, h, w, 1]
+
+    def apply(variables, images, *, train, key=None):
+        cells = cells_of(images)
+        outputs, stats = network.apply(
+            variables, cells.reshape(-1, 1), train=train, key=key
+        )
+        maps = jax.nn.softplus(outputs['logits']).reshape(*cells.shape[:3], 3)
+        densities = jnp.moveaxis(maps, -1, 1)[..., None]
+        counts = densities.mean((2, 3, 4)) * 9 + 1
+        return {'densities': densities, 'counts': counts}, stats
+
+    def init(key, images):
+        return network.init(key, cells_of(images).reshape(-1, 1))
+
+    return Network(init, apply)
+
+
+def _points_example(task, rng, rows):
+    """Noise, and points somewhere on it."""
+    shapes = {name: (rows, *x.shape) for name, x in task.example.items()}
+    return {
+        'image': rng.normal(size=shapes['image']).astype(np.float32),
+        'points': rng.uniform(0, 31, shapes['points']).astype(np.float32),
+        'valid': rng.random(shapes['valid']) > 0.3,
+    }
+
+
+def _prior_network(**kind):
+    """A distance of directions."""
+    network = _mlp(classes=1, **kind)
+
+    def apply(variables, inputs, *, train, key=None):
+        outputs, stats = network.apply(variables, inputs, train=train, key=key)
+        return {'distance': jax.nn.softplus(outputs['logits'][:, 0])}, stats
+
+    return Network(lambda key, _: network.init(key, jnp.zeros((1, 1, 2))), apply)
 
 
 def _flow_network():
@@ -335,6 +380,7 @@ def kinds(boxes):
         )
 
     classes = tasks.classification(3, (4, 4, 1))
+    counting = tasks.density((32, 32, 1), 4, iterations=5)
 
     def labelled(rng, rows):
         return {
@@ -360,7 +406,18 @@ def kinds(boxes):
             networks={},
         ),
         'landmarks': places(None),
+        'density': SimpleNamespace(
+            task=counting,
+            views={'weak': views.shift(1)},
+            network=_counter_network,
+            example=functools.partial(_points_example, counting),
+            options={'task': counting},
+            networks={},
+        ),
         'clips': places(3),
+        'poses': SimpleNamespace(
+            **{**vars(places(None)), 'network': _prior_network, 'options': {}}
+        ),
         'motion': SimpleNamespace(
             **{
                 **vars(places(3)),

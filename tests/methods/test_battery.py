@@ -17,6 +17,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from ssljax import methods, schedules, teachers, views
 from ssljax.contracts import Targets
 from ssljax.methods import catalogue
+from ssljax.methods.pose_prior import pose_prior
 from ssljax.methods.unsupervised_flow import unsupervised_flow
 
 B = 8  # labelled rows; ratios are 1, so unlabelled ones too, for 8 devices to share
@@ -122,6 +123,39 @@ TRIALS = {
         methods.noisy_student, (), {'ratio': 1.0, 'rows': B}
     ),
     'noisy_student': Trial(after_a_teacher, ('strong',), {'ratio': 1.0, 'rows': B}),
+    'multiaugs': Trial(
+        methods.multiaugs, ('weak',), {'paths': ('JC', 'JO')}, kind='landmarks'
+    ),
+    'multiaugs_dual': Trial(
+        methods.multiaugs,
+        ('weak',),
+        {'paths': ('JOCO', 'JCCM'), 'networks': 2},
+        kind='landmarks',
+    ),
+    'trs': Trial(methods.trs, ('weak',), {'decay': 0.9}, kind='landmarks'),
+    'post': Trial(
+        methods.post,
+        ('strong',),
+        {'teacher': teachers.ema(0.9), 'feature_weight': 0.1, 'still': ('b1',)}
+        | {'occluded': 1.0, 'threshold': -9.0},
+        given={'student': 'student'},
+        kind='landmarks',
+    ),
+    'pose_prior': Trial(
+        pose_prior,
+        (),
+        {
+            'poses': np.random.default_rng(0).random((9, 2, 2), np.float32),
+            'bones': ((0, 1),),
+            'nearest': 2,
+            'middle_from': 1,
+            'clean_from': 0,
+        },
+        kind='poses',
+    ),
+    'treeformer': Trial(
+        methods.treeformer, ('weak',), {'crops': (1, 0.5)}, kind='density'
+    ),
     'unsupervised_flow': Trial(
         unsupervised_flow, ('weak',), {'scales': (1.0,)}, kind='motion'
     ),
@@ -297,7 +331,7 @@ def test_three_donated_steps(case):
 
 
 def test_numbers_keep_their_types(case):
-    method = case.build(case.student(dtype=jnp.bfloat16))
+    method = case.build(case.student(statistics=True, dtype=jnp.bfloat16))
     batch, given = case.blank(), case.given()
     state = jax.eval_shape(method.init, jax.random.key(0), batch, given)
     new, metrics = jax.eval_shape(method.step, state, batch)

@@ -83,6 +83,7 @@ def test_five_steps_of_the_intended_code(golden):
     steps, clips = len(case['in_x']), case['in_x'].shape[1] // frames
     ramp = case['out_paper_w'] / (2 * case['in_labelled'].sum(1))
     ramp = jnp.asarray(ramp, jnp.float32)
+
     def nets(who):
         own = {n: jnp.asarray(case[f'in_{who}_{n}'], jnp.float32) for n in NAMES}
         return Variables(own)

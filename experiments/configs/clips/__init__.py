@@ -1,0 +1,1 @@
+"""Experiments on generated faces in clips: landmarks, offline."""

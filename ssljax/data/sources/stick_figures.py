@@ -37,6 +37,7 @@ class _Options(NamedTuple):
     size: tuple[int, int]
     seed: int
     shift: float
+    clean: int  # rows of shift 0, before the others
 
 
 def stick_figures(
@@ -45,6 +46,7 @@ def stick_figures(
     *,
     seed: int = 0,
     shift: float = 0.0,
+    targets: tuple[int, int, int] | None = None,
 ) -> Generated:
     """Draws people, one a picture, in poses that joints of people can take.
 
@@ -55,15 +57,19 @@ def stick_figures(
       rows: of the Source.
       size: (H, W), each at least 16.
       seed: of everything.
-      shift: of the domain, 0 to 1. At 0, light sticks of a few hues stand before an
-        even, dark background. Towards 1 hues and contrast become arbitrary,
-        backgrounds textured and full of sticks, light uneven, pixels noisy, and four in
-        five pictures have a cover that hides joints.
+      targets: adds rows of another domain behind these, which are then of shift 0 and
+        the training part; so many each to train on without labels, to choose by and to
+        test on.
+      shift: of the domain, or of that other one, 0 to 1. At 0, light sticks of a few
+        hues stand before an even, dark background. Towards 1 hues and contrast become
+        arbitrary, backgrounds textured and full of sticks, light uneven, pixels noisy,
+        and four in five pictures have a cover that hides joints.
 
     Returns:
       A Source of ``image`` [H, W, 3] float32 in [0, 1], ``landmarks`` [16, 2] float32
-      (x, y) in pixels, ``visible`` [16] bool: in the image and not covered, and
-      ``annotated`` [] bool, true.
+      (x, y) in pixels, ``visible`` [16] bool: in the image and not covered,
+      ``annotated`` [] bool, false for those to train on without labels, and with
+      targets ``part`` [] int32, by which ``data.read`` parts them.
 
     Raises:
       InputError: if a number is out of its range.
@@ -71,25 +77,38 @@ def stick_figures(
     at_least(rows=(rows, 1), size=(min(size), 16))
     if not 0 <= shift <= 1:
         raise InputError(f'shift is {shift}; give 0 to 1.')
-    options = _Options((int(size[0]), int(size[1])), seed, shift)
-    columns = {'annotated': np.ones(rows, bool)}
-    return Generated(_row, options, rows, columns=columns)
+    sides = (int(size[0]), int(size[1]))
+    if targets is None:
+        options = _Options(sides, seed, shift, 0)
+        return Generated(
+            _row, options, rows, columns={'annotated': np.ones(rows, bool)}
+        )
+    if len(targets) != 3 or min(targets) < 0:
+        raise InputError(f'targets is {targets}; give three numbers, 0 or more.')
+    unlabelled, validation, test = targets
+    part = np.repeat([0, 3, 1, 2], [rows, unlabelled, validation, test]).astype(
+        np.int32
+    )
+    columns = {'annotated': part != 3, 'part': part}
+    options = _Options(sides, seed, shift, rows)
+    return Generated(_row, options, len(part), columns=columns)
 
 
 def _row(row: int, o: _Options) -> dict[str, np.ndarray]:
     joints, side = _pose(np.random.default_rng([o.seed, 0, row]), o.size)
     random = np.random.default_rng([o.seed, 1, row])
+    shift = 0.0 if row < o.clean else o.shift
     scene = scenes.scene(
         random,
         o.size,
-        texture=0.02 + 0.1 * o.shift,
-        clutter=round(8 * o.shift),
-        occluded=0.8 * o.shift,
+        texture=0.02 + 0.1 * shift,
+        clutter=round(8 * shift),
+        occluded=0.8 * shift,
     )
     sites = generated.pixels(o.size)
     clean = [[0.8, 0.6, 0.5], [0.9, 0.75, 0.6], [0.5, 0.6, 0.85], [0.2, 0.22, 0.25]]
     colours = clean + random.uniform(-0.1, 0.1, (4, 3))
-    colours += o.shift * (random.uniform(0, 1, (4, 3)) - colours)
+    colours += shift * (random.uniform(0, 1, (4, 3)) - colours)
     # The scene is grey; what lies behind gets a colour and keeps its texture.
     grey = scenes.behind(scene, sites)[..., None]
     image = np.clip(grey - scene.grey + colours[3].astype(np.float32), 0, 1)
@@ -104,8 +123,8 @@ def _row(row: int, o: _Options) -> dict[str, np.ndarray]:
     covered, stuff = scenes.cover(scene, sites)
     image = over(image, covered[..., None], stuff[..., None])
     inside = np.all((joints > -0.5) & (joints < np.array(o.size[::-1]) - 0.5), axis=-1)
-    noise = 0.01 + 0.09 * o.shift
-    lighting = 0.1 + 0.5 * o.shift
+    noise = 0.01 + 0.09 * shift
+    lighting = 0.1 + 0.5 * shift
     return {
         'image': scenes.lit(random, image[None], lighting, noise)[0],
         'landmarks': joints.astype(np.float32),

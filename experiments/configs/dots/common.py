@@ -1,0 +1,26 @@
+"""What the experiments on counting dots share; no experiment by itself.
+
+Data: 500 drawn pictures of 64x64 with 0 to 60 dots, of which 16 have labels; 200 to
+test on and 50 more to choose by (``data.sources.dots``; nothing is read).
+"""
+
+from ml_collections import ConfigDict
+
+from experiments.configs.base import base
+
+
+def dots(method: str, **args) -> ConfigDict:
+    """Returns the shared configuration with a method and its arguments."""
+    config = base(
+        'dots:rows=750',
+        method,
+        network={'name': 'pyramid_counter', 'channels': (16, 32, 64)},
+        views={'weak': {'flip_horizontal': {}, 'flip_vertical': {}}},
+        **args,
+    )
+    config.task = ConfigDict({'name': 'density'})
+    config.labels = 16
+    config.reading = {'validation': 50, 'test': 200}
+    config.batch_size = 8
+    config.steps = 1000
+    return config

@@ -1,0 +1,1 @@
+"""Experiments on real faces with 68 landmarks."""

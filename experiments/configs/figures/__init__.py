@@ -1,0 +1,1 @@
+"""Experiments on generated people of sticks, in two domains."""
