@@ -24,7 +24,7 @@ from experiments import launch
 from ssljax.contracts import InputError
 from ssljax.data import checks, tokens
 
-_SET = flags.DEFINE_string('set', None, 'Which set: cifar10, esc10, mitbih, agnews ...')
+_SET = flags.DEFINE_string('set', None, 'Which set: cifar10, esc10, faces, agnews ...')
 _OUTPUT = flags.DEFINE_string('output', None, 'The .npz to write.')
 _SHARED = flags.DEFINE_string('shared', '../shared/data', 'Where the sets lie.')
 _FOLD = flags.DEFINE_integer('fold', 5, 'Of ESC-10: the fold to test on, 1 to 5.')
@@ -129,11 +129,42 @@ def agnews(shared: Path) -> dict[str, np.ndarray]:
     return _parted('tokens', coded, label, train, ~train)
 
 
+def faces(shared: Path) -> dict[str, np.ndarray]:
+    """Faces of YouTube videos, 64x64, 68 landmarks; 69 other people to test on.
+
+    Rows are frames, by person, clip and number. The frames of a clip share one crop but
+    are seconds apart. Frames that nobody annotated are kept as such, except for those
+    of the people to test on.
+    """
+    found = _packed(shared, 'face_landmarks68_video/faces64.npz')
+    order = np.lexsort([found[key] for key in ('frame', 'clip', 'person')])
+    found = {k: v[order] for k, v in found.items() if len(v) == len(order)}
+    height, width = found['images'].shape[1:3]
+    landmarks = found['landmarks_x64'].astype(np.float32) / 64
+    x, y = landmarks[..., 0], landmarks[..., 1]
+    inside = (x > -0.5) & (y > -0.5) & (x < width - 0.5) & (y < height - 0.5)
+    rows = {
+        'image': found['images'],
+        'landmarks': landmarks,
+        'visible': inside,
+        'annotated': found['labelled'],
+        **{k: found[k].astype(np.int32) for k in ('person', 'clip', 'frame')},
+    }
+    known, test = found['labelled'], found['test']
+    bare = [key for key in rows if key not in ('landmarks', 'visible', 'annotated')]
+    return {
+        **{key: rows[key][known & ~test] for key in rows},
+        **{f'test_{key}': rows[key][known & test] for key in rows},
+        **{f'unlabelled_{key}': rows[key][~known & ~test] for key in bare},
+    }
+
+
 SETS = {
     'agnews': agnews,
     'cifar10': cifar10,
     'cifar10_jpeg': cifar10_jpeg,
     'esc10': esc10,
+    'faces': faces,
     'fashion_mnist': fashion_mnist,
     'mitbih': mitbih,
 }

@@ -12,6 +12,7 @@ import numpy as np
 from ssljax.contracts import InputError
 from ssljax.data import checks, tokens
 from ssljax.data.sources.arrays import Arrays
+from ssljax.data.sources.landmark_arrays import landmark_arrays
 from ssljax.data.sources.source import NO_LABEL
 
 BROKEN = (
@@ -32,6 +33,9 @@ def npz(path: str | os.PathLike[str]) -> tuple[Arrays, dict[str, np.ndarray]]:
     ``test_label``. The input's name is found from the file: it is the one array beside
     ``label`` that stands for no part.
 
+    A file with ``landmarks`` instead of ``label`` is read by ``landmark_arrays``, which
+    says what else it holds.
+
     Images are [N, H, W] or [N, H, W, channels], uint8 in 0..255 or floats ready to be
     fed; other inputs are [N, ...], finite floats or integers; labels are integers [N].
     Pickled arrays are refused.
@@ -48,7 +52,10 @@ def npz(path: str | os.PathLike[str]) -> tuple[Arrays, dict[str, np.ndarray]]:
     Raises:
       InputError: if the file can't be read or ``checks`` finds something wrong.
     """
-    field, arrays = _read(path)
+    arrays = _read(path)
+    if 'landmarks' in arrays and 'label' not in arrays:
+        return landmark_arrays(os.fspath(path), arrays)
+    field = _checked_names(path, arrays)
     kinds = {key: value for key, value in arrays.items() if key.endswith(field)}
     checks.same_kind(kinds)
     checks.labels('label', arrays['label'])
@@ -80,15 +87,20 @@ def npz(path: str | os.PathLike[str]) -> tuple[Arrays, dict[str, np.ndarray]]:
     return Arrays(fields), rows
 
 
-def _read(path: str | os.PathLike[str]) -> tuple[str, dict[str, np.ndarray]]:
-    """The input's name, and the arrays that belong together and no others."""
+def _read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     try:
         with np.load(path, allow_pickle=False) as file:
-            arrays = dict(file)
+            return dict(file)
     except BROKEN as error:
         raise InputError(
             f'{os.fspath(path)} is no readable .npz of plain arrays: {error}'
         ) from error
+
+
+def _checked_names(
+    path: str | os.PathLike[str], arrays: Mapping[str, np.ndarray]
+) -> str:
+    """The input's name; the arrays belong together, and there are no others."""
     field = _field(os.fspath(path), arrays)
     labelled = {prefix + key for prefix in _PARTS.values() for key in (field, 'label')}
     for key in arrays:
@@ -104,7 +116,7 @@ def _read(path: str | os.PathLike[str]) -> tuple[str, dict[str, np.ndarray]]:
                 f'{os.fspath(path)} lacks {", ".join(sorted(missing))}; save it beside '
                 'the others.'
             )
-    return field, arrays
+    return field
 
 
 def _field(path: str, arrays: Mapping[str, np.ndarray]) -> str:
