@@ -61,7 +61,35 @@ def test_landmarks_of_clips(command, refused, clips, tmp_path):
     places = np.array([line[2:4] for line in lines], float)
     assert len(lines) == 12 and (places > -1).all() and (places < 17).all()
 
+    code, out, err = command('pictures', f'--workdir={folder}', '--count=2')
+    assert code == 0, err
+    drawn = sorted(path.name for path in (folder / 'pictures').iterdir())
+    assert drawn == ['errors.png', 'overlays.png']
+
     with np.load(clips) as file:
         np.savez(clips, **{k: v for k, v in file.items() if k != 'visible'})
     said = refused('evaluate', f'--workdir={folder}', f'--data={clips}')
     assert 'lacks visible' in said
+
+
+def test_counts(command, tmp_path):
+    folder = tmp_path / 'job'
+    code, _, err = command(
+        'train',
+        '--config=experiments/configs/dots/treeformer.py',
+        '--config.data=dots:rows=14,size=32x32,most=5',
+        '--config.labels=4',
+        '--config.reading.validation=3',
+        '--config.reading.test=3',
+        '--config.networks.network.channels=(4,4,4)',
+        '--config.mesh.devices=1',
+        '--config.batch_size=2',
+        '--config.steps=2',
+        f'--workdir={folder}',
+    )
+    assert code == 0, err
+    assert json.loads((folder / 'summary.json').read_text())['test_mae'] > 0
+    code, _, err = command('pictures', f'--workdir={folder}', '--count=2')
+    assert code == 0, err
+    drawn = sorted(path.name for path in (folder / 'pictures').iterdir())
+    assert drawn == ['counts.png', 'overlays.png']
