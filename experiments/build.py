@@ -103,6 +103,7 @@ def job(
         builder = catalogue.resolve(catalogue.find(name or config.method).build)
         rows = {n: x.tobytes() for n, x in rows_for(builder, dataset).items()}
         same = (alike, name, steps, tuple(rows.items()))
+        own = config.args.to_dict() if name in (None, config.method) else {}
         plain = not network and not arguments
         if plain and same in shared:
             return shared[same]
@@ -113,7 +114,7 @@ def job(
             task,
             steps=steps or config.steps,
             network=network or {},
-            arguments={**config.args.to_dict(), **arguments},
+            arguments={**own, **arguments},
         )
         if not host_views:
             found = methods.prepared(found, views.prepare(found.needs, seen))

@@ -49,6 +49,7 @@ class Data(NamedTuple):
     dtype: str
     classes: int
     rows: int  # that are trained on
+    labels: tuple[tuple[str, tuple[int, ...], str], ...] = (('label', (), 'int32'),)
 
 
 class Case(NamedTuple):
@@ -70,6 +71,22 @@ CASES = (
         ('supervised', 'pseudo_label', 'pi_model', 'mean_teacher', 'vat', 'mixmatch')
         + ('remixmatch', 'uda', 'fixmatch', 'flexmatch', 'freematch', 'softmatch')
         + ('adamatch', 'dash', 'comatch', 'simmatch', 'deep_co_training'),
+    ),
+    Case(
+        'w300/tsal',
+        Data(
+            'image',
+            (10, 256, 256, 3),
+            'uint8',
+            0,
+            9450,
+            (
+                ('landmarks', (10, 68, 2), 'float32'),
+                ('visible', (10, 68), 'bool'),
+                ('annotated', (10,), 'bool'),
+            ),
+        ),
+        ('supervised', 'mean_teacher', 'sbr', 'tsal'),
     ),
     Case('cifar100/wrn_28_8', _CIFAR._replace(classes=100), _TWO),
     Case('svhn/wrn_28_2', _CIFAR._replace(rows=73_257), _TWO),
@@ -140,7 +157,8 @@ def built(case: Case, name: str, size: int = 0) -> tuple[Method, PyTree]:
     for stream, wanted in method.needs.items():
         rows = round(config.batch_size * wanted.ratio)
         fields = {case.data.field: (case.data.shape, case.data.dtype)}
-        fields |= {'label': ((), 'int32'), 'index': ((), 'int32')}
+        fields |= {label: kind for label, *kind in case.data.labels}
+        fields['index'] = ((), 'int32')
         batch[stream] = {
             field: jax.ShapeDtypeStruct((rows, *shape), dtype)
             for field, (shape, dtype) in fields.items()
@@ -151,12 +169,17 @@ def built(case: Case, name: str, size: int = 0) -> tuple[Method, PyTree]:
 
 def blank(shape: Data, config: Any) -> data.Dataset:
     """Returns a data set of zeros, which take no memory, split as the config says."""
-    inputs = np.broadcast_to(np.zeros((), shape.dtype), (shape.rows, *shape.shape))
-    label = np.arange(shape.rows, dtype=np.int32) % shape.classes
-    fields = {shape.field: inputs, 'label': label}
+    kinds = [(shape.field, shape.shape, shape.dtype), *shape.labels]
+    fields = {
+        name: np.broadcast_to(np.zeros((), dtype), (shape.rows, *one))
+        for name, one, dtype in kinds
+    }
+    if shape.classes:
+        fields['label'] = np.arange(shape.rows, dtype=np.int32) % shape.classes
     every = np.arange(shape.rows, dtype=np.int32)
     rows = {'unlabelled': every, 'validation': every[:0], 'test': every[:0]}
-    rows['labelled'] = every[: config.labels_per_class * shape.classes]
+    count = config.labels_per_class * shape.classes or config.labels
+    rows['labelled'] = every[:count]
     source = data.Arrays(fields, fingerprint='zeros')
     return data.Dataset('zeros', source, rows, shape.classes, {'hash': 'zeros'})
 

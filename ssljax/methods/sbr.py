@@ -117,9 +117,9 @@ def sbr(
             labelled,
             labelled['annotated'].sum(-1).astype(jnp.float32),
         )
-        ramp, unsupervised = value(weight, state.step), {'registration': sum(ways)}
-        loss = sum(supervised.values()) + ramp * sum(ways)
-        metrics = loss_metrics(supervised, unsupervised) | {
+        ramp, both = value(weight, state.step), ways[0] + ways[1]
+        loss = sum(supervised.values()) + ramp * both
+        metrics = loss_metrics(supervised, {'registration': both}) | {
             'utilisation': jnp.mean(jnp.stack(kept), dtype=jnp.float32),
             'weight': ramp,
         }

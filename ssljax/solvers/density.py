@@ -11,7 +11,6 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 
-from ssljax import shards
 from ssljax.contracts import Array
 
 
@@ -58,47 +57,3 @@ def resize(density: Array, size: Sequence[int]) -> Array:
     # Accelerators round the factors of a plain product to 8 or 11 bits.
     exact = jax.lax.Precision.HIGHEST
     return jnp.einsum('ah,...hw,bw->...ab', down, density, across, precision=exact)
-
-
-def nested_crops(
-    key: Array, density: Array, *, ratio: float = 0.75, levels: int = 5
-) -> list[Array]:
-    """Cuts regions out of each map, every one inside of the one before.
-
-    Crops are not resized: their sums are counts of their regions.
-
-    Args:
-      key: consumed.
-      density: [U, ..., h, w]; what belongs to one image is cut alike, about one random
-        centre.
-      ratio: of a side to that of the region before, in (0, 1).
-      levels: how many, the whole map among them.
-
-    Returns:
-      [U, ..., h_i, w_i] for each level, the largest first.
-
-    Source: TreeFormer, arXiv 2307.06118; Liu et al. 2018, arXiv 1803.03095.
-    """
-    sides = [density.shape[-2:]]
-    for _ in range(levels - 1):
-        height, width = sides[-1]
-        sides.append((max(int(ratio * height), 1), max(int(ratio * width), 1)))
-
-    def cut(row, image):
-        place = jax.random.split(jax.random.fold_in(key, row))
-        crops = [image]
-        for side in sides[1:]:
-            # The second region lies anywhere; all others are in its middle.
-            corner = (
-                jax.random.randint(own, (), 0, whole - most + 1) + (most - length) // 2
-                for own, whole, most, length in zip(
-                    place, sides[0], sides[1], side, strict=True
-                )
-            )
-            start = (*(0,) * (image.ndim - 2), *corner)
-            crops.append(
-                jax.lax.dynamic_slice(image, start, (*image.shape[:-2], *side))
-            )
-        return crops
-
-    return jax.vmap(cut)(shards.row_numbers(len(density), like=density), density)

@@ -1,0 +1,69 @@
+"""TSAL (2020, arXiv 2012.06711) at its scale: 68 landmarks, 256x256, clips of ten.
+
+    python -m experiments.train --config=experiments/configs/w300/tsal.py \
+        --config.data=<clips.npz>
+
+The file holds ``image`` [N, 10, 256, 256, 3], ``landmarks``, ``visible`` and
+``annotated`` as ``data.sources.video_files`` reads them from 300-VW. After the colon
+another method: ``tsal.py:sbr``. Numbers of the release: 8 clips a step, 150 epochs, SGD
+of 5e-5 with Nesterov momentum, sigma 6; its VGG16 is a network of the same stride here.
+
+Time: not measured; memory and FLOPs in experiments/results/traced.md.
+Score: not run. Published tables could not be read.
+"""
+
+from ml_collections import ConfigDict
+
+from experiments.configs.base import base
+
+ARGS = {
+    'supervised': {'view': 'weak'},
+    'mean_teacher': {'weight': 1.0, 'ratio': 1.0},
+    'sbr': {'weight': 0.2, 'ratio': 1.0},
+    'tsal': {
+        'decay': 0.6,
+        'fusion': 0.5,
+        'weight': 1.0,
+        'tracker_weight': 1 / 1024,
+        'ratio': 1.0,
+    },
+}
+"""By method; the tracker of TSAL learns along."""
+
+
+def get_config(name='tsal'):
+    """Returns the configuration of a method."""
+    network = {
+        'name': 'landmark_cnn',
+        'channels': (64, 128, 256),
+        'stages': 3,
+        'background': True,
+        'centre': True,
+    }
+    moved = {'degrees': 20.0, 'scale': (0.9, 1.1), 'translate': 0.1}
+    config = base(
+        'clips.npz',
+        name,
+        network=network,
+        views={'weak': {'affine': moved}, 'strong': {'affine': moved}},
+        **ARGS[name],
+    )
+    config.task = ConfigDict(
+        {
+            'name': 'landmarks',
+            'sigma': 6.0,
+            'background': True,
+            'centre': 30,
+            'normaliser': 'inter_ocular',
+        }
+    )
+    config.networks.tracker = ConfigDict({'name': 'flow_cnn', 'channels': (16, 32, 64)})
+    config.labels = 945  # clips whose every frame is annotated: a tenth of 300-VW's
+    config.optimizer = ConfigDict(
+        {'name': 'sgd', 'lr': 5e-5, 'weight_decay': 5e-4, 'warmup': 0}
+    )
+    config.ema = 0.999
+    config.ramp = 0.4  # 60 of 150 epochs
+    config.batch_size = 8
+    config.steps = 150 * 9450 // 8
+    return config
