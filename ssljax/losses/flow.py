@@ -42,10 +42,10 @@ def warp_by_flow(image: Array, flow: Array, *, fill: warp.Fill = 'edge') -> Arra
     return one(image, flow)
 
 
-def census(a: Array, b: Array, *, radius: int = 1) -> Array:
+def census(a: Array, b: Array, *, radius: int = 1, noise: float = 0.9) -> Array:
     r"""Soft Hamming distance of ternary census transforms: light does not count.
 
-    .. math:: t_d(p) = \frac{I(p + d) - I(p)}{\sqrt{0.81 + (I(p + d) - I(p))^2}}, \quad
+    .. math:: t_d(p) = \frac{I(p + d) - I(p)}{\sqrt{n^2 + (I(p + d) - I(p))^2}}, \quad
         \ell(p) = \frac1{(2r+1)^2} \sum_d \frac{(t^a_d - t^b_d)^2}
         {0.1 + (t^a_d - t^b_d)^2}
 
@@ -55,6 +55,7 @@ def census(a: Array, b: Array, *, radius: int = 1) -> Array:
       a: [..., H, W, channels] float in [0, 1], 1 channel or RGB.
       b: the same of the other picture.
       radius: r.
+      noise: n, greys of 255 by which neighbours differ without meaning anything.
 
     Returns:
       [..., H, W] float32 in [0, 1), 0 within r of the edge, where neighbours lack.
@@ -75,7 +76,7 @@ def census(a: Array, b: Array, *, radius: int = 1) -> Array:
     for down in range(-radius, radius + 1):
         for right in range(-radius, radius + 1):
             rises = (jnp.roll(x, (-down, -right), (-2, -1)) - x for x in (a, b))
-            first, second = (x * jax.lax.rsqrt(0.81 + x**2) for x in rises)
+            first, second = (x * jax.lax.rsqrt(noise**2 + x**2) for x in rises)
             apart = (first - second) ** 2
             total = total + apart / (0.1 + apart)
     y, x = (jnp.arange(n) for n in (height, width))
