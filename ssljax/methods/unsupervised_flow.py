@@ -79,7 +79,6 @@ def unsupervised_flow(
         step=learner(objective, optimizer),
         predict=found['student'],
         needs={'unlabelled': Stream(('image',), (view,))},
-        answers=found,
     )
 
 
