@@ -10,6 +10,7 @@ except ImportError:
 from ssljax.models.adapters import from_linen, from_nnx
 from ssljax.models.cnn import small_cnn
 from ssljax.models.counting import pyramid_counter
+from ssljax.models.flow import flow_cnn
 from ssljax.models.frames import per_frame
 from ssljax.models.heatmaps import hourglass, landmark_cnn
 from ssljax.models.mlp import mlp
@@ -21,6 +22,7 @@ from ssljax.models.vit import layerwise, vit
 from ssljax.models.wrn import load_usb_weights, wide_resnet
 
 __all__ = [
+    'flow_cnn',
     'from_linen',
     'from_nnx',
     'hourglass',
