@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.scipy.ndimage import map_coordinates
 
 from ssljax.contracts import Array, InputError
 
@@ -160,6 +159,9 @@ def _tracked(first, second, points, moved, radius, steps):
 
 def _read(image, at):
     """Image [H, W, channels] at (x, y) [..., 2], bilinear; outside it is its edge."""
+    # Here, since ``import ssljax`` loads no more of jax than jax itself does.
+    from jax.scipy.ndimage import map_coordinates
+
     coordinates = [at[..., 1], at[..., 0]]
 
     def channel(plane):
