@@ -101,10 +101,14 @@ def describe(config: ConfigDict, job) -> dict:
         'seed': config.seed,
         'steps': config.steps,
         'split': {**split, 'file': split['file'] and config.split},
-        'test_accuracy_teacher': None,
+        f'test_{job.task.score.removeprefix("-")}_teacher': None,
         'devices': [f'{d.platform}:{d.device_kind}' for d in jax.devices()],
         'versions': machine.versions(),
     }
+
+
+SHOWN = ('accuracy', 'error', 'nme', 'mae')
+"""Scores that are printed; the summary has all."""
 
 
 def show(folder: Path, summary: dict, how: str) -> None:
@@ -114,7 +118,7 @@ def show(folder: Path, summary: dict, how: str) -> None:
     scores = {
         name: value
         for name, value in sorted(summary.items())
-        if isinstance(value, float) and ('accuracy' in name or 'error' in name)
+        if isinstance(value, float) and any(kind in name for kind in SHOWN)
     }
     text = ', '.join(f'{name} {value:.4f}' for name, value in scores.items())
     print(
