@@ -319,7 +319,8 @@ def net(
             "float32 only; choose another network, or precision 'float32'."
         )
     of_data = measured(dataset.source[int(dataset.rows['labelled'][0])])
-    of_data['num_classes'] = dataset.num_classes
+    if dataset.num_classes:
+        of_data['num_classes'] = dataset.num_classes
     for name, field in _NEEDED.items():
         if name in wanted and name not in arguments:
             if name not in of_data:
@@ -427,6 +428,13 @@ def check(config: Any) -> None:
         raise InputError(f'accumulate is {config.accumulate}; give a number above 0.')
     precision = config.get('precision', 'float32')
     checks.known('precision', precision, ('float32', 'bfloat16'))
+    for name, spec in config.networks.items():
+        by_device = spec.get('statistics') == 'device'
+        if by_device and config.get('partition', 'auto') != 'shard_map':
+            raise InputError(
+                f"networks.{name}.statistics is 'device', which the compiler's "
+                "partition does not know; give partition 'shard_map'."
+            )
     if not 0 <= config.ramp <= 1:
         raise InputError(f'ramp is {config.ramp}; give a share of the steps in [0, 1].')
     if not 0 <= config.ema < 1:

@@ -12,9 +12,11 @@ from collections.abc import Sequence
 import jax
 import jax.numpy as jnp
 from flax import nnx
+from jax.typing import DTypeLike
 
 from ssljax.contracts import Array, InputError, Network
 from ssljax.models.adapters import from_nnx
+from ssljax.models.precision import compute_type, widened
 
 BONES = (
     *((8, 9), (2, 8), (3, 8), (12, 8), (13, 8), (1, 2), (0, 1)),
@@ -103,6 +105,7 @@ def pose_prior(
     *,
     features: int = 6,
     hidden: Sequence[int] = (512,) * 5,
+    dtype: DTypeLike = 'float32',
 ) -> Network:
     """A distance field over poses: a small layer a bone, then one for all.
 
@@ -113,6 +116,7 @@ def pose_prior(
       parents: of N bones, each before its children.
       features: of a bone.
       hidden: widths of the layers for all bones.
+      dtype: that it computes in.
 
     Returns:
       A Network of poses [B, N, 2] that answers {'distance': [B]} float32, >= 0.
@@ -128,21 +132,23 @@ def pose_prior(
             raise InputError(
                 f'parents is {parents}; bone {bone} needs an earlier one, or -1.'
             )
-    return from_nnx(lambda rngs: _Prior(parents, features, hidden, rngs=rngs))
+    compute = compute_type(dtype)
+    return from_nnx(lambda rngs: _Prior(parents, features, hidden, compute, rngs=rngs))
 
 
 class _Prior(nnx.Module):
-    def __init__(self, parents, features, hidden, *, rngs):
+    def __init__(self, parents, features, hidden, dtype, *, rngs):
         self.parents = parents
         self.bones = nnx.List(
-            _Bone(2 if parent < 0 else 2 + features, features, rngs=rngs)
+            _Bone(2 if parent < 0 else 2 + features, features, dtype, rngs=rngs)
             for parent in parents
         )
         widths = (len(parents) * features, *hidden)
         self.layers = nnx.List(
-            _Normed(a, b, rngs=rngs) for a, b in zip(widths, hidden, strict=False)
+            _Normed(a, b, dtype, rngs=rngs)
+            for a, b in zip(widths, hidden, strict=False)
         )
-        self.last = _Normed(widths[-1], 1, rngs=rngs)
+        self.last = _Normed(widths[-1], 1, dtype, rngs=rngs)
         # Above 0 at the start: a ReLU that answers 0 everywhere never learns.
         self.last.bias[...] = jnp.full(1, 0.5)
 
@@ -160,13 +166,13 @@ class _Prior(nnx.Module):
         x = jnp.concatenate(found, axis=-1)
         for layer in self.layers:
             x = jax.nn.relu(layer(x))
-        return {'distance': jax.nn.relu(self.last(x)[:, 0])}
+        return {'distance': widened(jax.nn.relu(self.last(x)[:, 0]))}
 
 
 class _Bone(nnx.Module):
-    def __init__(self, width, features, *, rngs):
-        self.first = nnx.Linear(width, features + 2, rngs=rngs)
-        self.second = nnx.Linear(features + 2, features, rngs=rngs)
+    def __init__(self, width, features, dtype, *, rngs):
+        self.first = nnx.Linear(width, features + 2, dtype=dtype, rngs=rngs)
+        self.second = nnx.Linear(features + 2, features, dtype=dtype, rngs=rngs)
 
     def __call__(self, x):
         return jax.nn.relu(self.second(jax.nn.relu(self.first(x))))
@@ -175,7 +181,8 @@ class _Bone(nnx.Module):
 class _Normed(nnx.Module):
     """A linear layer whose weights are a direction and a length (Salimans & Kingma)."""
 
-    def __init__(self, before, after, *, rngs):
+    def __init__(self, before, after, dtype, *, rngs):
+        self.dtype = dtype
         spread = nnx.initializers.he_normal()
         kernel = spread(rngs.params(), (before, after))
         self.kernel = nnx.Param(kernel)
@@ -185,4 +192,5 @@ class _Normed(nnx.Module):
     def __call__(self, x):
         kernel = self.kernel[...]
         unit = kernel / jnp.linalg.norm(kernel, axis=0, keepdims=True)
-        return x @ (unit * self.length[...][None]) + self.bias[...][None]
+        scaled = (unit * self.length[...][None]).astype(self.dtype)
+        return x.astype(self.dtype) @ scaled + self.bias[...][None].astype(self.dtype)

@@ -154,3 +154,36 @@ def test_methods_are_shared_where_they_are_built_of_the_same():
     assert same('flexmatch', split='digits/split.json')
     config = supervised.get_config()
     assert build.job(config).method() is not build.job(config).method()
+
+
+def test_statistics_of_devices_need_the_step_device_by_device():
+    config = supervised.get_config()
+    config.networks.network.statistics = 'device'
+    with pytest.raises(InputError, match="give partition 'shard_map'"):
+        build.check(config)
+    config.partition = 'shard_map'
+    build.check(config)
+
+
+def test_what_an_example_says_of_a_task():
+    clip = {
+        'image': np.zeros((3, 8, 6, 1), np.float32),
+        'landmarks': np.zeros((3, 5, 2), np.float32),
+        'visible': np.ones((3, 5), bool),
+        'annotated': np.ones(3, bool),
+    }
+    source = data.Arrays({name: x[None] for name, x in clip.items()})
+    dataset = data.Dataset('own', source, {'labelled': np.arange(1)}, 0, {})
+    task = build.task_of({'name': 'landmarks', 'sigma': 2.0}, dataset, clip)
+    assert task.example['landmarks'].shape == (3, 5, 2) and task.score == '-nme'
+    frame = {name: x[0] for name, x in clip.items()}
+    task = build.task_of({'name': 'landmarks', 'sigma': 2.0}, dataset, frame)
+    assert task.example['image'].shape == (8, 6, 1)
+    for spec, message in (
+        ({'name': 'landmark'}, "mean 'landmarks'"),
+        ({'name': 'landmarks', 'sigmas': 2.0}, "mean 'sigma'"),
+    ):
+        with pytest.raises(InputError, match=message):
+            build.task_of(spec, dataset, clip)
+    with pytest.raises(InputError, match="have no 'label', which the network"):
+        build.net({'name': 'small_cnn'}, dataset)
