@@ -25,6 +25,7 @@ def get_config():
                 'method': 'unsupervised_flow',
                 'network': {'name': 'flow_cnn'},
                 'steps': 500,
+                'args': {'noise': 8.0},
             },
             'pair': {
                 'method': 'tsal',

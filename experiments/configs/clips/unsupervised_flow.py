@@ -14,7 +14,7 @@ from experiments.configs.clips.common import clips
 
 def get_config():
     """Returns the configuration."""
-    config = clips('unsupervised_flow')
+    config = clips('unsupervised_flow', noise=8.0)  # of the drawn frames
     config.networks = {'network': {'name': 'flow_cnn'}}
     config.batch_size = 8
     config.steps = 500
