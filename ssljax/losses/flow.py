@@ -9,6 +9,8 @@ is pretrained by, after UnFlow (Meister et al. 2018, arXiv 1711.07837).
 
 from __future__ import annotations
 
+import itertools
+
 import jax
 import jax.numpy as jnp
 
@@ -141,6 +143,50 @@ def seen_both_ways(
     length = jnp.sum(forward**2, axis=-1) + jnp.sum(back**2, axis=-1)
     seen = missed <= scale * length + bias
     return jax.lax.stop_gradient(seen.astype(jnp.float32))
+
+
+def seen_by_range(forward: Array, backward: Array, *, least: float = 0.2) -> Array:
+    """Where the way back arrives: what no pixel comes from is not in the other frame.
+
+    Holds of any flow, right or wrong. ``seen_both_ways`` needs one that is nearly
+    right: of a network at its start it says that nothing is seen, and where nothing is
+    seen nothing is learned.
+
+    Args:
+      forward: [..., H, W, 2] float, in pixels; only its shape counts.
+      backward: [..., H, W, 2] float, from the other frame to this one.
+      least: of a pixel of the other frame, spread over the four where it arrives, that
+        must come to a pixel for it to be seen.
+
+    Returns:
+      [..., H, W] float32, 1 where the other frame shows the same, without a gradient.
+
+    Raises:
+      InputError: if the shapes do not fit.
+
+    Source: Wang et al. 2018, arXiv 1711.05890, as ARFlow has it (occ_from_back).
+    """
+    _check('backward', backward, forward)
+
+    def one(flow):
+        height, width = flow.shape[:2]
+        x = jnp.arange(width, dtype=jnp.float32)[None] + flow[..., 0]
+        y = jnp.arange(height, dtype=jnp.float32)[:, None] + flow[..., 1]
+        left, top = jnp.floor(x), jnp.floor(y)
+        arrived = jnp.zeros((height, width))
+        for right, down in itertools.product((0, 1), repeat=2):
+            at_x, at_y = left + right, top + down
+            share = (1 - jnp.abs(x - at_x)) * (1 - jnp.abs(y - at_y))
+            inside = (at_x >= 0) & (at_x < width) & (at_y >= 0) & (at_y < height)
+            # Row H is none: what arrives outside is dropped.
+            row = jnp.where(inside, at_y, height).astype(jnp.int32)
+            column = jnp.where(inside, at_x, 0).astype(jnp.int32)
+            arrived = arrived.at[row, column].add(share, mode='drop')
+        return (arrived >= least).astype(jnp.float32)
+
+    for _ in backward.shape[:-3]:
+        one = jax.vmap(one)
+    return one(jax.lax.stop_gradient(backward))
 
 
 def end_point_error(flow: Array, truth: Array) -> Array:

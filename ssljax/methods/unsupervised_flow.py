@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax.numpy as jnp
 
@@ -22,10 +22,11 @@ def unsupervised_flow(
     noise: float = 0.9,
     smoothness: float = 50.0,
     alpha: float = 10.0,
+    seen: Callable = losses.seen_by_range,
 ) -> Method:
     """Learns a flow that rebuilds each frame from its neighbour, both ways.
 
-    A clip and its reverse are two clips of the batch; where both flows show that a
+    A clip and its reverse are two clips of the batch; where the other flow shows that a
     pixel is covered in the other frame, nothing is rebuilt.
 
     Args:
@@ -36,6 +37,8 @@ def unsupervised_flow(
       noise: of the frames, in greys of 255; see ``losses.flow.census``.
       smoothness: weight of the flow's unsteadiness, the flow being in frame sides.
       alpha: how little the flow's edges cost on the picture's.
+      seen: ``(forward, backward) -> [..., H, W]``, where frames show the same;
+        ``losses.flow.seen_both_ways`` for a network that is trained already.
 
     Raises:
       InputError: when called, if there are more scales than the network has.
@@ -60,18 +63,18 @@ def unsupervised_flow(
                 f'scales has {len(scales)} weights; the network answers with '
                 f'{len(flows)} flows.'
             )
-        seen = losses.seen_both_ways(flows[0], _reversed(flows[0]))
+        shown = seen(flows[0], _reversed(flows[0]))
         first, second = both[:, :-1], both[:, 1:]
         census = jnp.zeros(())
         for level, (scale, flow) in enumerate(zip(scales, flows, strict=False)):
-            a, b, clear = (_shrunk(x, level) for x in (first, second, seen[..., None]))
+            a, b, clear = (_shrunk(x, level) for x in (first, second, shown[..., None]))
             missed = losses.census(a, losses.warp_by_flow(b, flow), noise=noise)
             census += scale * masked_mean(missed, clear[..., 0], over='kept')
         unsteady = losses.edge_aware_smoothness(
             flows[0] / min(clips.shape[2:4]), first, alpha=alpha
         )
         terms = {'census': census, 'smoothness': smoothness * masked_mean(unsteady)}
-        metrics = loss_metrics(terms) | {'seen': seen.mean()}
+        metrics = loss_metrics(terms) | {'seen': shown.mean()}
         return sum(terms.values()), Aux(metrics, {'student': stats})
 
     return Method(

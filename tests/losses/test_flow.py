@@ -83,6 +83,26 @@ def test_what_is_covered_is_not_seen_both_ways():
     assert not slope.any()
 
 
+def test_what_nothing_comes_from_is_not_seen_by_range():
+    forward, backward = _constant(2, 0), _constant(-2, 0)
+    seen = flows.seen_by_range(forward, backward)
+    assert seen[:, :, :18].all() and not seen[:, :, 18:].any()
+    # Between pixels each gets its share: 0.9 and 0.1 at the edge, 1 inside.
+    seen = flows.seen_by_range(forward, _constant(1.9, 0))
+    assert not seen[:, :, 0].any() and not seen[:, :, 1].any() and seen[:, :, 2:].all()
+    # Two that arrive at one pixel leave another without.
+    backward = np.zeros_like(forward)
+    backward[0, 5, 9] = (-1.0, 2.0)
+    seen = flows.seen_by_range(forward, backward)
+    assert seen[0, 5, 9] == 0 and seen.sum() == seen.size - 1
+    # A flow that has learned nothing is not blind.
+    same = _constant(0.5, 0.0)
+    assert flows.seen_by_range(same, same).mean() == 1
+    assert flows.seen_both_ways(same, same).mean() < 0.1
+    slope = jax.grad(lambda b: flows.seen_by_range(forward, b).sum())(backward)
+    assert not slope.any()
+
+
 def test_gradient_leads_to_the_right_flow():
     x, y = np.meshgrid(np.arange(20), np.arange(16))
     first = np.float32(0.5 + 0.3 * np.sin(0.5 * x) * np.cos(0.4 * y))[..., None]
