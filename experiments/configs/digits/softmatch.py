@@ -4,8 +4,9 @@ Averages move ten times as fast as published, for 1500 steps.
 
     python -m experiments.train --config=experiments/configs/digits/softmatch.py
 
-Time: not measured.
-Score: not run.
+Time: about 3.6 min on a core of a busy 2-core CPU.
+Score: With 10 labels (--config.labels_per_class=1) 86.5 % (78.6 to 90.4); supervised
+  75.9 %, FixMatch 75.8 %.
 """
 
 from experiments.configs.digits.common import digits

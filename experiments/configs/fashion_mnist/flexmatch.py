@@ -2,8 +2,9 @@
 
     python -m experiments.train --config=experiments/configs/fashion_mnist/flexmatch.py
 
-Time: not measured.
-Score: not run.
+Time: 1.7 min on a core of a busy 2-core CPU.
+Score: 71.7 % test accuracy, mean of 3 seeds (65.9 to 76.0), each with labels of its
+  own; these alone 67.8 %.
 """
 
 from experiments.configs.fashion_mnist.common import fashion_mnist

@@ -2,8 +2,9 @@
 
     python -m experiments.train --config=experiments/configs/fashion_mnist/supervised.py
 
-Time: not measured.
-Score: not run.
+Time: 23 s on a core of a busy 2-core CPU.
+Score: 67.8 % test accuracy, mean of 3 seeds (64.8 to 69.3), each with labels of its
+  own.
 """
 
 from experiments.configs.fashion_mnist.common import fashion_mnist
