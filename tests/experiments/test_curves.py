@@ -1,10 +1,22 @@
 """Scores against the number of labels."""
 
-import pytest
+import importlib
 
-from experiments import curves
+import pytest
+from absl import flags
+
 from ssljax.contracts import InputError
 from ssljax.train import writers
+
+
+@pytest.fixture(scope='module')
+def curves():
+    """The command; its flags would be in the way of other commands."""
+    before = set(flags.FLAGS)
+    module = importlib.import_module('experiments.curves')
+    for flag in set(flags.FLAGS) - before:
+        delattr(flags.FLAGS, flag)
+    return module
 
 
 @pytest.fixture
@@ -19,7 +31,7 @@ def put(tmp_path):
     return put
 
 
-def test_a_column_a_budget(put, tmp_path):
+def test_a_column_a_budget(curves, put, tmp_path):
     few = put('few', 'base', 0, 10, 0.5)
     put('few', 'new', 0, 10, 0.6)
     put('few', 'new', 1, 10, 0.7)
@@ -35,7 +47,7 @@ def test_a_column_a_budget(put, tmp_path):
     assert (tmp_path / 'plot.png').read_bytes()[:4] == b'\x89PNG'
 
 
-def test_what_can_not_be_read(put, tmp_path):
+def test_what_can_not_be_read(curves, put, tmp_path):
     few = put('few', 'base', 0, 10, 0.5)
     for folders, metric, message in (
         ([tmp_path / 'none'], 'test_accuracy', 'has no cells'),

@@ -126,12 +126,6 @@ TRIALS = {
     'multiaugs': Trial(
         methods.multiaugs, ('weak',), {'paths': ('JC', 'JO')}, kind='landmarks'
     ),
-    'multiaugs_dual': Trial(
-        methods.multiaugs,
-        ('weak',),
-        {'paths': ('JOCO', 'JCCM'), 'networks': 2},
-        kind='landmarks',
-    ),
     'trs': Trial(methods.trs, ('weak',), {'decay': 0.9}, kind='landmarks'),
     'post': Trial(
         methods.post,
