@@ -3,7 +3,8 @@
     python -m experiments.train --config=experiments/configs/digits/comatch.py
 
 Time: about 2.1 min on a core of a busy 2-core CPU.
-Score: With 10 labels (--config.labels_per_class=1) 88.3 % (87.4 to 89.6); supervised
+Score: 98.3 % test accuracy, mean of 3 seeds (97.6 to 99.0); supervised 89.1 %, FixMatch
+  97.5 %. With 10 labels (--config.labels_per_class=1) 88.3 % (87.4 to 89.6); supervised
   75.9 %, FixMatch 75.8 %.
 """
 

@@ -5,7 +5,8 @@ Averages move ten times as fast as published, for 1500 steps.
     python -m experiments.train --config=experiments/configs/digits/freematch.py
 
 Time: about 2.7 min on a core of a busy 2-core CPU.
-Score: With 10 labels (--config.labels_per_class=1) 96.0 % (90.8 to 98.6); supervised
+Score: 98.9 % test accuracy, mean of 3 seeds (98.8 to 99.0); supervised 89.1 %, FixMatch
+  97.5 %. With 10 labels (--config.labels_per_class=1) 96.0 % (90.8 to 98.6); supervised
   75.9 %, FixMatch 75.8 %.
 """
 
