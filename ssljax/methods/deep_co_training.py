@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import jax
 import jax.numpy as jnp
 
@@ -13,9 +11,7 @@ from ssljax.contracts import (
     Method,
     Network,
     Outputs,
-    PyTree,
     Schedule,
-    State,
     Stream,
     Task,
     Variables,
@@ -24,6 +20,7 @@ from ssljax.contracts import (
 from ssljax.methods.learner import Aux, Optimizer, learner, start
 from ssljax.methods.mixed_inputs import mixed_inputs
 from ssljax.methods.parts import (
+    answer_of,
     choose,
     forward,
     loss_metrics,
@@ -83,7 +80,7 @@ def deep_co_training(
     ``mixup`` (Cances et al. 2022, arXiv 2102.08183).
     """
     task = task_of(task, num_classes, losses.cross_entropy)
-    found = {name: _answer(network, name) for name in STREAMS}
+    found = {name: answer_of(network, name) for name in STREAMS}
     ship = choose(ship, found)
 
     def init(key, batch, given=None):
@@ -159,11 +156,3 @@ def _mean_cross_entropy(outputs: list[Outputs], others: list[Outputs]) -> Array:
     count = sum(map(len, rows))
     means = [len(x) / count * losses.masked_mean(x) for x in rows]
     return sum(means, start=jnp.zeros(()))
-
-
-def _answer(network: Network, name: str) -> Callable:
-    def predict(state: State, inputs: PyTree, *, key: Array | None = None) -> Outputs:
-        variables = Variables(state.params[name], state.stats[name])
-        return network.apply(variables, inputs, train=False, key=key)[0]
-
-    return predict

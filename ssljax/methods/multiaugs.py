@@ -20,6 +20,7 @@ from ssljax.contracts import (
 )
 from ssljax.methods.learner import Aux, Optimizer, learner, start
 from ssljax.methods.parts import (
+    answer_of,
     check_choice,
     choose,
     consistency_terms,
@@ -117,7 +118,7 @@ def multiaugs(
     if not hard:
         raise InputError('paths is empty; give one hard view at least.')
     names = WHO[:networks]
-    found = {name: _answer(network, name) for name in names}
+    found = {name: answer_of(network, name) for name in names}
     ship = choose(ship, found)
     move = moving(degrees, scale)
 
@@ -225,11 +226,3 @@ def _path(path: str | joints.BatchView) -> joints.BatchView:
         return path
     check_choice('A path', path, PATHS)
     return PATHS[path]
-
-
-def _answer(network: Network, name: str) -> Callable:
-    def predict(state, inputs, *, key=None):
-        variables = Variables(state.params[name], state.stats[name])
-        return network.apply(variables, inputs, train=False, key=key)[0]
-
-    return predict

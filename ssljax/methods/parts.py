@@ -198,19 +198,29 @@ def answers(network: Network, teacher: Teacher | None) -> dict[str, Callable]:
 
     Each is ``(State, inputs, *, key=None) -> Outputs`` with running statistics.
     """
+    found = {'student': answer_of(network, 'student')}
+    if teacher is not None:
+        found['teacher'] = answer_of(network, 'teacher', teacher)
+    return found
 
-    def student(state: State, inputs: PyTree, *, key: Array | None = None) -> Outputs:
-        variables = student_of(state.params, state.stats)
+
+def answer_of(network: Network, name: str, teacher: Teacher | None = None) -> Callable:
+    """Returns predict by one set of weights, with running statistics.
+
+    Args:
+      network: that runs with them.
+      name: of a trained network, or of the entry of State.memory of a teacher.
+      teacher: that keeps the weights; None for a trained network.
+    """
+
+    def predict(state: State, inputs: PyTree, *, key: Array | None = None) -> Outputs:
+        if teacher is None:
+            variables = Variables(state.params[name], state.stats[name])
+        else:
+            variables = teacher.variables(state.memory[name])
         return network.apply(variables, inputs, train=False, key=key)[0]
 
-    if teacher is None:
-        return {'student': student}
-
-    def averaged(state: State, inputs: PyTree, *, key: Array | None = None) -> Outputs:
-        variables = teacher.variables(state.memory['teacher'])
-        return network.apply(variables, inputs, train=False, key=key)[0]
-
-    return {'student': student, 'teacher': averaged}
+    return predict
 
 
 def choose(ship: str | None, found: Mapping[str, Callable]) -> str:

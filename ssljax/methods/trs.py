@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import jax
 
 from ssljax.contracts import (
@@ -15,11 +13,11 @@ from ssljax.contracts import (
     State,
     Stream,
     Task,
-    Teacher,
 )
 from ssljax.methods.learner import Aux, Optimizer, learner, start
 from ssljax.methods.multiaugs import moving
 from ssljax.methods.parts import (
+    answer_of,
     answers,
     choose,
     consistency_terms,
@@ -99,7 +97,7 @@ def trs(
     averages = {'teacher': ema(decay), 'reviewer': ema(reviewer_decay)}
     weights = {'teacher': teacher_weight, 'reviewer': reviewer_weight}
     found = answers(network, averages['teacher'])
-    found['reviewer'] = _answer(network, averages['reviewer'])
+    found['reviewer'] = answer_of(network, 'reviewer', averages['reviewer'])
     ship = choose(ship, found)
     move = moving(degrees, scale)
     mix = joints.keypoint_mix(count, share=share) if count else joints.in_turn()
@@ -165,11 +163,3 @@ def trs(
         answers=found,
         ship=ship,
     )
-
-
-def _answer(network: Network, reviewer: Teacher) -> Callable:
-    def predict(state, inputs, *, key=None):
-        variables = reviewer.variables(state.memory['reviewer'])
-        return network.apply(variables, inputs, train=False, key=key)[0]
-
-    return predict

@@ -24,7 +24,7 @@ from ssljax.losses import flow as flow_losses
 from ssljax.losses.reduce import masked_mean
 from ssljax.methods import joint
 from ssljax.methods.learner import Aux, Optimizer, learner, start
-from ssljax.methods.parts import choose, loss_metrics, supervised_terms
+from ssljax.methods.parts import answer_of, choose, loss_metrics, supervised_terms
 from ssljax.methods.tracking import tracking
 from ssljax.methods.two_update import average
 from ssljax.schedules import value
@@ -110,7 +110,7 @@ def tsal(
         raise InputError('task is of single images; give one of clips (clip=T).')
     follow = tracking(tracker, known=known_flow, failing=failing)
     learns = tracker is not None and tracker_weight > 0
-    found = {who: _answer(network, who) for who in WHO}
+    found = {who: answer_of(network, who) for who in WHO}
     ship = choose(ship, found)
     fields = ('image', *follow.fields)
 
@@ -259,11 +259,3 @@ def _apart(stages: Array, target: Array) -> Array:
 def _unsteady(flow: Array, images: Array) -> Array:
     unsteady = flow_losses.edge_aware_smoothness(flow, images)
     return masked_mean((50 * unsteady + jnp.abs(flow).mean((-3, -2, -1))).mean(1))
-
-
-def _answer(network: Network, name: str):
-    def predict(state, inputs, *, key=None):
-        variables = Variables(state.params[name], state.stats[name])
-        return network.apply(variables, inputs, train=False, key=key)[0]
-
-    return predict

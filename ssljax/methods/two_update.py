@@ -25,6 +25,7 @@ from ssljax.contracts import (
 )
 from ssljax.methods.learner import Aux, Optimizer, learner, start
 from ssljax.methods.parts import (
+    answer_of,
     choose,
     consistency_terms,
     forward,
@@ -82,7 +83,7 @@ def two_update(
     """
     task = task_of(task, num_classes, losses.cross_entropy)
     student_rule = targets.chain(targets.threshold(threshold), targets.harden())
-    found = {name: _answer(network, name) for name in ('student', 'teacher')}
+    found = {name: answer_of(network, name) for name in ('student', 'teacher')}
     ship = choose(ship, found)
 
     def init(key, batch, given=None):
@@ -200,11 +201,3 @@ def average(
 
 def _named(who: str, terms: dict) -> dict:
     return {f'{who}_{name}': term for name, term in terms.items()}
-
-
-def _answer(network: Network, name: str):
-    def predict(state, inputs, *, key=None):
-        variables = Variables(state.params[name], state.stats[name])
-        return network.apply(variables, inputs, train=False, key=key)[0]
-
-    return predict
