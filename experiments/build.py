@@ -137,12 +137,20 @@ def task_of(
         return tasks.classification_of(example, dataset.num_classes)
     checks.known('task.name', spec['name'], TASKS)
     builder = getattr(tasks, spec['name'])
+    wanted, arguments = _arguments('task', spec, builder)
+    decided = {name: x for name, x in measured(example).items() if name in wanted}
+    return builder(**{**decided, **arguments})
+
+
+def _arguments(
+    what: str, spec: Mapping[str, Any], builder: Callable
+) -> tuple[Mapping[str, inspect.Parameter], dict[str, Any]]:
+    """What a builder takes, and what a configuration gives it beside its name."""
     wanted = inspect.signature(builder).parameters
     arguments = {name: x for name, x in spec.items() if name != 'name'}
     for name in arguments:
-        checks.known(f'a field of task for {spec["name"]}', name, wanted)
-    decided = {name: x for name, x in measured(example).items() if name in wanted}
-    return builder(**{**decided, **arguments})
+        checks.known(f'a field of {what} for {spec["name"]}', name, wanted)
+    return wanted, arguments
 
 
 def measured(example: Mapping[str, Any]) -> dict[str, Any]:
@@ -307,10 +315,7 @@ def net(
     """
     checks.known('networks.*.name', spec['name'], NETWORKS)
     builder = getattr(models, spec['name'])
-    wanted = inspect.signature(builder).parameters
-    arguments = {name: x for name, x in spec.items() if name != 'name'}
-    for name in arguments:
-        checks.known(f'a field of networks.* for {spec["name"]}', name, wanted)
+    wanted, arguments = _arguments('networks.*', spec, builder)
     if 'dtype' in wanted:
         arguments.setdefault('dtype', precision)
     elif precision != 'float32':
