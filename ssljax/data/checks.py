@@ -67,6 +67,28 @@ def class_numbers(name: str, values: np.ndarray) -> None:
         )
 
 
+def masks(name: str, values: np.ndarray, num_classes: int | None) -> None:
+    """Refuses masks whose pixels are not classes in ``[0, num_classes)``, or 255.
+
+    Args:
+      name: what the message calls them.
+      values: [N, ...]; 255 is ignored.
+      num_classes: C, the background among them, at most 255; None checks only that
+        they can be classes at all.
+    """
+    if not np.issubdtype(values.dtype, np.integer):
+        raise InputError(f'{name} is {values.dtype}; give class numbers, integers.')
+    most = 255 if num_classes is None else num_classes
+    bad = (values < 0) | ((values >= most) & (values != 255))
+    if bad.any():
+        row = int(np.argmax(bad.reshape(len(values), -1).any(axis=1)))
+        last = 'C-1' if num_classes is None else num_classes - 1
+        raise InputError(
+            f'{name}[{row}] has a pixel of class {values[row][bad[row]][0]}; give 0 to '
+            f'{last}, or 255 for what is ignored.'
+        )
+
+
 def enough(found: Mapping[int, int], asked: int) -> None:
     """Refuses a budget of labels per class that some class can't fill.
 

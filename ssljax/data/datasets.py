@@ -56,7 +56,7 @@ def load(
       labels_per_class: labels that the training may see, at least 1; None is all of
         the training part, or those that the split file names.
       labels: the same of data whose labels are no classes, such as landmarks: rows in
-        all.
+        all, or, of data with a column 'case', cases with all of their rows.
       seed: of the split, at least 0. A split file brings its own.
       split_file: a split that ``splits.save`` wrote; None makes one from the seed.
       validation: rows to carve out for choosing; None is 200 for digits, else the
@@ -68,14 +68,16 @@ def load(
       rate: samples a second, of sounds.
       seconds: length of sounds.
       groups: a column of the data, such as 'person': rows that share it are in one
-        part, so that none is tested on who was trained on.
+        part, so that none is tested on who was trained on. None is 'case', where the
+        data have it.
       with_labelled: whether the labelled rows are unlabelled ones, too.
       memory: bytes; what takes no more is decoded at once and kept as ``Arrays``. Rows
         that can't be decoded are then left out, up to ``BAD_SHARE``, with a warning.
 
     Returns:
       The data set. ``split`` counts the labels, also those spent on validation:
-      labels, validation_labels, test, unlabelled, seed, hash (of the source), file.
+      labels, validation_labels (both in cases, where there are any), test, unlabelled,
+      seed, hash (of the source), file.
 
     Raises:
       InputError: for an unknown name, bad data (``checks``), or sizes given twice.
@@ -85,6 +87,8 @@ def load(
     )
     name = named.short(name)
     strata = sources.strata(source)
+    cases = _cases(source, parts)
+    group = cases if groups is None else _column(source, groups)
     per_class = _budget(name, source, labels_per_class, labels)
     source, bad = _in_memory(source, memory)
     hidden = _hidden(strata, parts)
@@ -101,16 +105,16 @@ def load(
             test=sizes['test'],
             validation=sizes['validation'],
             rows=parts['train'],
-            groups=_column(source, groups),
+            groups=group,
         )
         split = split._replace(
             test=own.get('test', split.test),
             validation=own.get('validation', split.validation),
         )
 
-    classes = source.classes or tuple(map(str, range(int(strata.max()) + 1)))
-    if 'label' not in source.columns:
-        classes = ()
+    classes = tuple(source.classes or ())
+    if 'label' in source.columns and not classes:
+        classes = tuple(map(str, range(int(strata.max()) + 1)))
     if split.known is not None:
         source = budgets.only_known(source, split.known)
         strata = source.columns['label']
@@ -118,21 +122,21 @@ def load(
     left = [item.row for item in bad]
     # Before labels are counted, so that every class has as many as it should.
     split = split._replace(train=split.train[~np.isin(split.train, left)])
-    if (group := _column(source, groups)) is not None:
+    if group is not None:
         judged = group[np.concatenate([split.test, split.validation])]
         hidden = hidden[~np.isin(group[hidden], judged)]
-    if labels is not None and not 0 < labels <= len(split.train):
+    if labels is not None and cases is None and not 0 < labels <= len(split.train):
         raise InputError(
             f'labels is {labels}; give at least 1 and at most the {len(split.train)} '
             'annotated rows of the training part.'
         )
-    rows = _rows(split, strata, per_class, hidden)
+    rows = _rows(split, strata, per_class, hidden, cases)
     if not with_labelled:
         rows['unlabelled'] = np.setdiff1d(rows['unlabelled'], rows['labelled'])
     rows = {part: found[~np.isin(found, left)] for part, found in rows.items()}
     provenance = {
-        'labels': len(rows['labelled']),
-        'validation_labels': len(rows['validation']),
+        'labels': _count(rows['labelled'], cases),
+        'validation_labels': _count(rows['validation'], cases),
         'test': len(rows['test']),
         'unlabelled': len(rows['unlabelled']),
         'seed': split.seed,
@@ -226,6 +230,30 @@ def _column(source: sources.Source, name: str | None) -> np.ndarray | None:
     return np.asarray(source.columns[name])
 
 
+def _cases(source: sources.Source, parts: named.Parts) -> np.ndarray | None:
+    """[N] the case of each row, if labels are counted in cases; none in two parts."""
+    if 'label' in source.columns or 'case' not in source.columns:
+        return None
+    cases = np.asarray(source.columns['case'])
+    train = cases[
+        np.concatenate([parts[p] for p in ('train', 'unlabelled') if p in parts])
+    ]
+    for part in ('validation', 'test'):
+        if part not in parts:
+            continue
+        if len(both := np.intersect1d(train, cases[parts[part]])):
+            raise InputError(
+                f'case {both[0]} has rows to train on and rows in the part {part}; '
+                'number the cases through all parts, and keep each in one.'
+            )
+    return cases
+
+
+def _count(rows: np.ndarray, cases: np.ndarray | None) -> int:
+    """How many labels somebody had to give for rows [n]: one a case."""
+    return len(rows if cases is None else np.unique(cases[rows]))
+
+
 def _sizes(
     name: str,
     train: int,
@@ -265,6 +293,7 @@ def _rows(
     labels: np.ndarray,
     labels_per_class: int | None,
     hidden: np.ndarray,
+    cases: np.ndarray | None,
 ) -> dict[str, np.ndarray]:
     """Rows by stream; ``hidden`` [n] never had a label and may be trained on."""
     rows = {'validation': split.validation, 'test': split.test}
@@ -276,7 +305,9 @@ def _rows(
             )
         return {'labelled': split.labelled, 'unlabelled': split.unlabelled, **rows}
     labelled = split.train
-    if labels_per_class is not None:
+    if labels_per_class is not None and cases is not None:
+        labelled = splits.labelled_cases(split.train, cases, labels_per_class)
+    elif labels_per_class is not None:
         labelled = splits.labelled_rows(split.train, labels, labels_per_class)
     unlabelled = np.concatenate([split.train, hidden])
     return {'labelled': labelled, 'unlabelled': unlabelled, **rows}

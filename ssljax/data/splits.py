@@ -148,6 +148,32 @@ def labelled_rows(order: np.ndarray, labels: np.ndarray, per_class: int) -> np.n
     return order[_first(found, dict.fromkeys(classes, per_class))]
 
 
+def labelled_cases(order: np.ndarray, cases: np.ndarray, count: int) -> np.ndarray:
+    """Returns the rows of the first cases, such as all slices of the first patients.
+
+    A smaller budget is part of a larger one, as with ``labelled_rows``.
+
+    Args:
+      order: [n] int32 training rows, in the split's order.
+      cases: [N] what a row belongs to, of the whole source.
+      count: of cases, at least 1.
+
+    Returns:
+      Rows [m] int32, in the split's order.
+
+    Raises:
+      InputError: if the training rows have fewer cases.
+    """
+    names, first = np.unique(cases[order], return_index=True)
+    if not 0 < count <= len(names):
+        raise InputError(
+            f'labels is {count}; give at least 1 and at most the {len(names)} '
+            'annotated cases of the training part.'
+        )
+    chosen = names[np.argsort(first)][:count]
+    return order[np.isin(cases[order], chosen)]
+
+
 def save(
     path: str | os.PathLike[str], split: Split, labels: np.ndarray | None = None
 ) -> None:

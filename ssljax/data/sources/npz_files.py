@@ -13,6 +13,7 @@ from ssljax.contracts import InputError
 from ssljax.data import checks, tokens
 from ssljax.data.sources.arrays import Arrays
 from ssljax.data.sources.landmark_arrays import landmark_arrays
+from ssljax.data.sources.mask_arrays import mask_arrays
 from ssljax.data.sources.source import NO_LABEL
 
 BROKEN = (
@@ -34,7 +35,7 @@ def npz(path: str | os.PathLike[str]) -> tuple[Arrays, dict[str, np.ndarray]]:
     ``label`` that stands for no part.
 
     A file with ``landmarks`` instead of ``label`` is read by ``landmark_arrays``, which
-    says what else it holds.
+    says what else it holds; one with ``mask``, by ``mask_arrays``.
 
     Images are [N, H, W] or [N, H, W, channels], uint8 in 0..255 or floats ready to be
     fed; other inputs are [N, ...], finite floats or integers; labels are integers [N].
@@ -55,6 +56,8 @@ def npz(path: str | os.PathLike[str]) -> tuple[Arrays, dict[str, np.ndarray]]:
     arrays = _read(path)
     if 'landmarks' in arrays and 'label' not in arrays:
         return landmark_arrays(os.fspath(path), arrays)
+    if 'mask' in arrays and 'label' not in arrays:
+        return mask_arrays(os.fspath(path), arrays)
     field = _checked_names(path, arrays)
     kinds = {key: value for key, value in arrays.items() if key.endswith(field)}
     checks.same_kind(kinds)
