@@ -159,6 +159,63 @@ def faces(shared: Path) -> dict[str, np.ndarray]:
     }
 
 
+def left_atrium(shared: Path) -> dict[str, np.ndarray]:
+    """Slices [96, 96] of the left atrium, four a scan, pixels of 1.25 mm.
+
+    80 scans to train on and 20 to test on, the split of UA-MT and DTC. The original
+    voxels are cubes of 0.625 mm (Xiong et al. 2021, arXiv 2004.12314).
+    """
+    found = _packed(shared, 'left_atrium_mri/la_slices96.npz')
+    case = found['volume'].astype(np.int32)
+    return _masked(
+        found['images'],
+        np.unpackbits(found['masks_packed'], axis=-1),
+        (1.25, 1.25),
+        case,
+        found['test_volume'][case],
+        ('background', 'left atrium'),
+    )
+
+
+def left_atrium_volumes(shared: Path) -> dict[str, np.ndarray]:
+    """Volumes [40, 64, 64] of every fourth of these scans, voxels 1.25x1.875x1.875."""
+    found = _packed(shared, 'left_atrium_mri/la_vols64x64x40.npz')
+    test = _packed(shared, 'left_atrium_mri/la_slices96.npz')['test_volume']
+    case = found['volume'].astype(np.int32)
+    mask = np.unpackbits(found['masks_packed'], axis=-1)
+    return _masked(
+        found['volumes'].transpose(0, 3, 1, 2)[..., None],
+        mask.transpose(0, 3, 1, 2),
+        (1.25, 1.875, 1.875),
+        case,
+        test[case],
+        ('background', 'left atrium'),
+    )
+
+
+def hippocampus(shared: Path) -> dict[str, np.ndarray]:
+    """Volumes of the hippocampus, voxels of 1 mm, filled up to [48, 64, 48].
+
+    What is filled up is ignored in the masks. The last 60 cases are to test on.
+    """
+    found = _packed(shared, 'hippocampus3d/hippocampus.npz')
+    shapes, begins = found['shapes'].astype(int), found['offsets'][:-1]
+    count, size = len(shapes), (48, 64, 48)
+    image = np.zeros((count, *size), np.uint8)
+    mask = np.full((count, *size), 255, np.uint8)
+    for row, (shape, begin) in enumerate(zip(shapes, begins, strict=True)):
+        low = [(s - n) // 2 for s, n in zip(size, shape[::-1], strict=True)]
+        place = tuple(slice(a, a + n) for a, n in zip(low, shape[::-1], strict=True))
+        part = slice(begin, begin + shape.prod())
+        # Their axes are (x, y, z), and ours (z, y, x).
+        image[row][place] = found['volumes'][part].reshape(shape).T
+        mask[row][place] = found['labels'][part].reshape(shape).T
+    names = ('background', 'anterior', 'posterior')
+    test = np.arange(count) >= count - 60
+    case = found['ids'].astype(np.int32)
+    return _masked(image[..., None], mask, (1.0, 1.0, 1.0), case, test, names)
+
+
 SETS = {
     'agnews': agnews,
     'cifar10': cifar10,
@@ -166,6 +223,9 @@ SETS = {
     'esc10': esc10,
     'faces': faces,
     'fashion_mnist': fashion_mnist,
+    'hippocampus': hippocampus,
+    'left_atrium': left_atrium,
+    'left_atrium_volumes': left_atrium_volumes,
     'mitbih': mitbih,
 }
 """``(folder) -> arrays of an .npz as ``data.load`` reads it``."""
@@ -179,6 +239,19 @@ def _parted(field, values, labels, train, test):
         f'test_{field}': values[test],
         'test_label': labels[test],
     }
+
+
+def _masked(image, mask, spacing, case, test, classes):
+    """Images or volumes with masks; ``test`` [N] bool, ``spacing`` in millimetres."""
+    rows = {
+        'image': image,
+        'mask': mask,
+        'spacing': np.tile(np.float32(spacing), (len(image), 1)),
+        'case': case,
+    }
+    parts = {name: x[~test] for name, x in rows.items()}
+    parts |= {f'test_{name}': x[test] for name, x in rows.items()}
+    return parts | {'classes': np.array(classes)}
 
 
 def _packed(shared: Path, name: str) -> dict[str, np.ndarray]:

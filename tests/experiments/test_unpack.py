@@ -1,8 +1,11 @@
 """Research sets that lie beside the repository, unpacked into files to train on."""
 
 import numpy as np
+import pytest
 
+from experiments import unpack
 from ssljax.data import sources
+from ssljax.data.sources.mask_arrays import mask_arrays
 
 
 def test_faces(command, shared, tmp_path):
@@ -26,3 +29,42 @@ def test_faces(command, shared, tmp_path):
     # Noses above chins, and nearly all landmarks in the picture.
     assert (faces[:, 30, 1] < faces[:, 8, 1]).mean() > 0.99
     assert source.fields['visible'][rows].mean() > 0.99
+
+
+@pytest.mark.parametrize(
+    ('name', 'train', 'test', 'size', 'spacing'),
+    [
+        ('left_atrium', 320, 80, (96, 96), [1.25, 1.25]),
+        ('left_atrium_volumes', 20, 5, (40, 64, 64), [1.25, 1.875, 1.875]),
+        ('hippocampus', 200, 60, (48, 64, 48), [1, 1, 1]),
+    ],
+)
+def test_masks(shared, name, train, test, size, spacing):
+    source, parts = mask_arrays(name, unpack.SETS[name](shared / 'data'))
+    assert {part: len(rows) for part, rows in parts.items()} == {
+        'train': train,
+        'test': test,
+    }
+    fields = source.fields
+    assert fields['image'].shape[1:] == (*size, 1)
+    assert (fields['spacing'] == np.float32([spacing])).all()
+    of = {part: set(fields['case'][rows].tolist()) for part, rows in parts.items()}
+    assert not of['train'] & of['test']
+    assert len(of['test']) == {'left_atrium': 20}.get(name, test)
+    # The classes lie where the image says so: a shifted mask would not.
+    for row in (0, 7, 19):
+        image = fields['image'][row, ..., 0].astype(float)
+        mask = fields['mask'][row]
+        for number in range(1, len(source.classes)):
+            inside = mask == number
+            assert 0.001 < inside.mean() < 0.3
+            middle = np.argwhere(inside).mean(0) / size
+            assert (0.15 < middle).all() and (middle < 0.85).all()
+            assert abs(image[inside].mean() - image[mask == 0].mean()) > 8
+    if (
+        name == 'hippocampus'
+    ):  # anterior lies in front of posterior, y towards the front
+        y = [np.argwhere(fields['mask'][7] == c).mean(0)[1] for c in (1, 2)]
+        assert y[0] > y[1] + 5
+        ignored = fields['mask'] == 255
+        assert 0.2 < ignored.mean() < 0.7 and not fields['image'][ignored].any()
