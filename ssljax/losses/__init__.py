@@ -29,8 +29,16 @@ from ssljax.losses.landmarks import (
     shape_invariance,
 )
 from ssljax.losses.reduce import masked_mean
+from ssljax.losses.segmentation import (
+    IGNORED,
+    dice_loss,
+    focal_tversky,
+    site_mean,
+    site_weights,
+)
 
 __all__ = [
+    'IGNORED',
     'adjust_logits',
     'barlow_twins',
     'centre_focal',
@@ -38,9 +46,11 @@ __all__ = [
     'count_agreement',
     'count_error',
     'cross_entropy',
+    'dice_loss',
     'distillation',
     'entropy',
     'fairness',
+    'focal_tversky',
     'graph_contrastive',
     'heatmap_squares',
     'jensen_shannon',
@@ -52,6 +62,8 @@ __all__ = [
     'ranking',
     'rectified_consistency',
     'shape_invariance',
+    'site_mean',
+    'site_weights',
     'symmetric_cross_entropy',
     'transport_loss',
     'variation',
