@@ -35,9 +35,11 @@ READERS = MappingProxyType(
 GENERATORS: Mapping[str, Callable[..., sources.Source]]
 GENERATORS = MappingProxyType(
     {
+        'blobs': sources.blobs.blobs,
         'dots': sources.dots.dots,
         'moving_faces': sources.moving_faces.moving_faces,
         'stick_figures': sources.stick_figures.stick_figures,
+        'tubes': sources.tubes.tubes,
     }
 )
 """What is drawn instead of read, by arguments: 'moving_faces:clips=200,size=48x48'.

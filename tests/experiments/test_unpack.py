@@ -63,7 +63,7 @@ def test_masks(shared, name, train, test, size, spacing):
             assert abs(image[inside].mean() - image[mask == 0].mean()) > 8
     if (
         name == 'hippocampus'
-    ):  # anterior lies in front of posterior, y towards the front
+    ):  # y goes forwards
         y = [np.argwhere(fields['mask'][7] == c).mean(0)[1] for c in (1, 2)]
         assert y[0] > y[1] + 5
         ignored = fields['mask'] == 255

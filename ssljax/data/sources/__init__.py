@@ -9,7 +9,15 @@ Files are read by ``Pictures`` and ``Waves``::
     none = sources.flat_folder('photos', read)
 """
 
-from ssljax.data.sources import dots, moving_faces, records, stick_figures, tfds
+from ssljax.data.sources import (
+    blobs,
+    dots,
+    moving_faces,
+    records,
+    stick_figures,
+    tfds,
+    tubes,
+)
 from ssljax.data.sources.arrays import Arrays, content_hash, decoded, digits
 from ssljax.data.sources.audio import Waves
 from ssljax.data.sources.crops import Crops, Cut
@@ -35,6 +43,7 @@ __all__ = [
     'Pictures',
     'Source',
     'Waves',
+    'blobs',
     'cifar10',
     'cifar100',
     'class_folders',
@@ -60,5 +69,6 @@ __all__ = [
     'svhn',
     'table',
     'tfds',
+    'tubes',
     'wflw',
 ]

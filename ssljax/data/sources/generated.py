@@ -25,9 +25,8 @@ class Generated:
       options: all that it depends on besides the row.
       rows: how many there are.
       columns: fields [rows, ...] that are known without drawing.
+      classes: names of the classes, of labels or of masks.
     """
-
-    classes = None
 
     def __init__(
         self,
@@ -36,7 +35,9 @@ class Generated:
         rows: int,
         *,
         columns: Mapping[str, np.ndarray] | None = None,
+        classes: tuple[str, ...] | None = None,
     ):
+        self.classes = classes
         self.draw, self.options, self.rows = draw, options, rows
         self._columns = dict(columns or {})
 
