@@ -74,7 +74,7 @@ def focal_tversky(
     power: float = 0.75,
     smooth: float = 1.0,
 ) -> Array:
-    r"""Focal Tversky loss of every class: what is missed may cost more than what is wrong.
+    r"""Focal Tversky loss of every class: what is missed may cost more than the rest.
 
     .. math:: \ell_c = \Big(1 - \frac{TP + \epsilon}
         {TP + a\, FN + b\, FP + \epsilon}\Big)^\gamma
