@@ -353,7 +353,8 @@ def optimizer(spec: Any, steps: int) -> optax.GradientTransformation:
     The rate falls as the 7/16 cosine, or to 0 with ``decay='cosine'``. Weights decay
     decoupled from the rate under Adam (AdamW) and coupled under SGD, as the papers have
     it; biases and norms (arrays of fewer than 2 axes) and the positions of a ``vit``
-    are not decayed. With ``layer_decay``, a vit's deeper layers move more slowly.
+    are not decayed. With ``layer_decay``, a vit's deeper layers move more slowly; with
+    ``clip``, gradients are shortened to at most that norm.
     """
     rate = schedules.cosine_7_16(spec.lr, steps, min(spec.warmup, steps - 1))
     fall = spec.get('decay', '7/16')
@@ -377,7 +378,11 @@ def optimizer(spec: Any, steps: int) -> optax.GradientTransformation:
         )
     else:
         raise InputError(f"optimizer.name is {spec.name!r}; give 'adam' or 'sgd'.")
-    slower = spec.get('layer_decay', 1.0)
+    slower, clip = spec.get('layer_decay', 1.0), spec.get('clip', 0.0)
+    if clip < 0:
+        raise InputError(f'optimizer.clip is {clip}; give a norm above 0, 0 for none.')
+    if clip:
+        moved = optax.chain(optax.clip_by_global_norm(clip), moved)
     return moved if slower == 1 else optax.chain(moved, models.layerwise(slower))
 
 

@@ -133,6 +133,20 @@ def test_rates_fall_and_deeper_layers_move_less():
         moved(decay='cosin')
 
 
+def test_gradients_are_shortened():
+    spec = {'name': 'sgd', 'lr': 1.0, 'weight_decay': 0.0, 'warmup': 0}
+    gradient = np.asarray([3.0, 4.0], np.float32)
+
+    def moved(**fields):
+        optimizer = build.optimizer(ConfigDict({**spec, **fields}), 4)
+        return optimizer.update(gradient, optimizer.init(gradient), gradient)[0]
+
+    np.testing.assert_allclose(5 * moved(clip=1.0), moved(), rtol=1e-6)
+    np.testing.assert_allclose(moved(clip=10.0), moved(), rtol=1e-6)
+    with pytest.raises(InputError, match=r'optimizer.clip is -1.0'):
+        moved(clip=-1.0)
+
+
 def test_methods_are_shared_where_they_are_built_of_the_same():
     def methods_of(method, seeds=(0, 1), steps=(5, 5), split=''):
         shared = {}

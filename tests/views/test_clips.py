@@ -5,6 +5,7 @@ import pytest
 
 from ssljax import views
 from ssljax.contracts import InputError
+from ssljax.views import warp
 
 
 def _clip(frames=3, size=9):
@@ -32,7 +33,22 @@ def test_what_a_clip_can_not_be():
     still = {'image': jnp.zeros((9, 9, 1))}
     with pytest.raises(InputError, match='a clip is'):
         views.clip(views.noise(0.1))(jax.random.key(0), still)
-    flowing = {**_clip(), 'flow': jnp.zeros((2, 9, 9, 2))}
-    views.clip(views.noise(0.1))(jax.random.key(0), flowing)
-    with pytest.raises(InputError, match='whose flow is given'):
-        views.clip(views.shift(1))(jax.random.key(0), flowing)
+
+
+def test_a_known_flow_moves_with_the_frames():
+    """A landmark that follows the flow still does in the view."""
+    size, begin = 17, jnp.asarray([[8.0, 7.0], [10.0, 9.0]])
+    x = jnp.linspace(-0.5, 0.5, size)
+    flow = jnp.stack([1.5 + x[None] + 0 * x[:, None], x[:, None] - x[None]], axis=-1)
+    at = begin.astype(int)
+    landmarks = jnp.stack([begin, begin + flow[at[:, 1], at[:, 0]]])
+    images = jnp.zeros((2, size, size, 1))
+    example = {'image': images, 'landmarks': landmarks, 'flow': flow[None]}
+    turn = views.compose(views.affine(degrees=60.0, scale=(0.8, 1.2)))
+    seen = views.clip(turn)(jax.random.key(1), example)
+    assert abs(seen['warp'][0, 0, 1]) > 0.2  # it turned
+    first, second = seen['landmarks']
+    found = warp.sample(seen['flow'][0], [first[:, 0], first[:, 1]])
+    np.testing.assert_allclose(first + found, second, atol=1e-3)
+    still = views.clip(views.noise(0.1))(jax.random.key(0), example)
+    np.testing.assert_array_equal(still['flow'], example['flow'])

@@ -1,15 +1,19 @@
 """What the experiments on generated clips of faces share; no experiment by itself.
 
-Data: 400 drawn clips of 6 frames of 48x48, of 400 people, each with other features,
+Data: 400 drawn clips of 3 frames of 48x48, of 400 people, each with other features,
 light and background; 20 of them annotated, 100 to test on, 40 more to choose by.
-Nothing is read: ``data.sources.moving_faces`` draws them.
+Nothing is read: ``data.sources.moving_faces`` draws them. Clutter, textures, light and
+poses are weaker than its defaults, by which 20 clips taught nothing in 500 steps.
 """
 
 from ml_collections import ConfigDict
 
 from experiments.configs.base import base
 
-DATA = 'moving_faces:clips=400,frames=6,size=48x48,num_landmarks=10'
+DATA = (
+    'moving_faces:clips=400,frames=3,size=48x48,num_landmarks=10,'
+    'clutter=3,texture=0.04,lighting=0.1,pose=0.7'
+)
 
 
 def clips(method: str, *, centre: bool = False, **args) -> ConfigDict:
@@ -20,14 +24,14 @@ def clips(method: str, *, centre: bool = False, **args) -> ConfigDict:
       centre: adds the branch of a centre (the nose) with offsets.
       **args: the builder's arguments; ``weight`` is the peak of a ramp if ``ramp`` > 0.
     """
-    network = {'name': 'landmark_cnn', 'channels': (16, 32), 'centre': centre}
+    network = {'name': 'landmark_cnn', 'channels': (8, 16), 'centre': centre}
     moved = {'degrees': 15.0, 'scale': (0.9, 1.1), 'translate': 0.05}
     config = base(
         DATA,
         method,
         network=network,
         views={
-            'weak': {'noise': {'sigma': 0.02}},
+            'weak': {'affine': moved, 'noise': {'sigma': 0.02}},
             'strong': {
                 'affine': moved,
                 'jitter': {'contrast': (0.7, 1.3), 'brightness': (0.8, 1.2)},
@@ -42,6 +46,8 @@ def clips(method: str, *, centre: bool = False, **args) -> ConfigDict:
     config.labels = 20
     config.reading = {'validation': 40, 'test': 100}
     config.batch_size = 4
-    config.steps = 1000
+    config.steps = 500
+    config.optimizer.warmup = 50
+    config.optimizer.clip = 1.0  # or trackers may collapse: no flow, no loss
     config.eval_batch_size = 20
     return config

@@ -21,14 +21,14 @@ def get_config():
         {
             'detector': {
                 'method': 'supervised',
-                'steps': 700,
-                'args': {'view': 'weak'},
+                'steps': 350,
+                'args': {'view': 'strong'},
             },
             'registered': {
                 'method': 'sbr',
-                'steps': 300,
+                'steps': 150,
                 'start_from': 'detector',
-                'args': {'weight': 0.1, 'window': 4, 'ratio': 2.0},
+                'args': {'weight': 0.1, 'window': 4, 'ratio': 1.0},
             },
         }
     )

@@ -11,4 +11,4 @@ from experiments.configs.clips.common import clips
 
 def get_config():
     """Returns the configuration."""
-    return clips('supervised', view='weak')
+    return clips('supervised', view='strong')

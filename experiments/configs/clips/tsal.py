@@ -29,7 +29,7 @@ def get_config():
             },
             'pair': {
                 'method': 'tsal',
-                'steps': 1000,
+                'steps': 500,
                 'given': {'tracker': 'flow'},
                 'args': {
                     'decay': 0.6,
@@ -37,7 +37,7 @@ def get_config():
                     'weight': 1.0,
                     'failing': 0.0,
                     'both_ways': False,
-                    'ratio': 2.0,
+                    'ratio': 1.0,
                 },
             },
         }
