@@ -16,6 +16,14 @@ from ssljax.tasks.landmark_metrics import (
     pck,
 )
 from ssljax.tasks.landmarks import landmarks
+from ssljax.tasks.segmentation import segmentation
+from ssljax.tasks.segmentation_metrics import (
+    distances,
+    overlap,
+    overlaps,
+    surface_distances,
+    surfaces,
+)
 
 __all__ = [
     'adjusted',
@@ -24,10 +32,16 @@ __all__ = [
     'consistent',
     'cumulative_errors',
     'density',
+    'distances',
     'frame_errors',
     'landmarks',
     'length_of',
     'nme',
     'oks_ap',
+    'overlap',
+    'overlaps',
     'pck',
+    'segmentation',
+    'surface_distances',
+    'surfaces',
 ]
