@@ -12,7 +12,7 @@ from typing import Any
 
 from absl import app, flags, logging
 
-from experiments import xla_flags
+from experiments import allocation, xla_flags
 from ssljax.contracts import InputError
 
 
@@ -27,6 +27,8 @@ def run(main: Callable[[], int | None], *, config: str | None = None) -> None:
       config: what ``--config`` is without the flag.
     """
     xla_flags.apply()  # before a device is used
+    if xla_flags.here() == 'cpu':
+        allocation.keep()
     # What it says is meant for the user, who needs no line of the source.
     warnings.formatwarning = lambda message, *_, **__: f'warning: {message}\n'
 

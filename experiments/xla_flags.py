@@ -39,7 +39,7 @@ def apply(environ: MutableMapping[str, str] = os.environ) -> None:
       environ: where ``XLA_FLAGS`` and ``JAX_PLATFORMS`` are read and the first is set.
     """
     version = importlib.metadata.version('jaxlib')
-    added = FLAGS.get(backend(environ, version), {}).get(version, ())
+    added = FLAGS.get(here(environ), {}).get(version, ())
     environ['XLA_FLAGS'] = merged(environ.get('XLA_FLAGS', ''), added)
 
 
@@ -56,6 +56,11 @@ def merged(own: str, added: tuple[str, ...]) -> str:
         return own
     names = {_name(word) for word in words}
     return ' '.join([*words, *(flag for flag in added if _name(flag) not in names)])
+
+
+def here(environ: MutableMapping[str, str] = os.environ) -> str:
+    """Returns ``backend`` for the jaxlib that is installed."""
+    return backend(environ, importlib.metadata.version('jaxlib'))
 
 
 def backend(environ: MutableMapping[str, str], version: str) -> str:
