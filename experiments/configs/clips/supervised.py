@@ -2,6 +2,8 @@
 
     python -m experiments.train --config=experiments/configs/clips/supervised.py
 
+``supervised.py:centre`` has TSAL's branch of a centre with offsets, too.
+
 Time: not measured.
 Score: not run.
 """
@@ -9,6 +11,6 @@ Score: not run.
 from experiments.configs.clips.common import clips
 
 
-def get_config():
+def get_config(branch=''):
     """Returns the configuration."""
-    return clips('supervised', view='strong')
+    return clips('supervised', centre=branch == 'centre', view='strong')
