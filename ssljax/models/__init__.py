@@ -10,6 +10,7 @@ except ImportError:
 from ssljax.models.adapters import from_linen, from_nnx
 from ssljax.models.cnn import small_cnn
 from ssljax.models.counting import pyramid_counter
+from ssljax.models.deeplab import deeplab_small
 from ssljax.models.flow import flow_cnn
 from ssljax.models.frames import per_frame
 from ssljax.models.heatmaps import hourglass, landmark_cnn
@@ -18,10 +19,12 @@ from ssljax.models.pose import hrnet_small, simple_baseline
 from ssljax.models.pose_prior import pose_prior
 from ssljax.models.series import series_cnn
 from ssljax.models.text import text_cnn
+from ssljax.models.unet import unet, vnet
 from ssljax.models.vit import layerwise, vit
 from ssljax.models.wrn import load_usb_weights, wide_resnet
 
 __all__ = [
+    'deeplab_small',
     'flow_cnn',
     'from_linen',
     'from_nnx',
@@ -38,6 +41,8 @@ __all__ = [
     'simple_baseline',
     'small_cnn',
     'text_cnn',
+    'unet',
     'vit',
+    'vnet',
     'wide_resnet',
 ]

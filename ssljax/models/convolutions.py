@@ -6,7 +6,8 @@ convolutions compute in, 'rngs': nnx.Rngs}.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -22,15 +23,27 @@ from ssljax.models.norms import norm_of
 from ssljax.models.precision import compute_type, widened
 
 
-def built(make: Callable, norm: str, statistics: str, dtype: DTypeLike) -> Network:
+def built(
+    make: Callable,
+    norm: str,
+    statistics: str,
+    dtype: DTypeLike,
+    *,
+    parts: Mapping[str, str] = MappingProxyType({}),
+) -> Network:
     """Returns the Network of ``kit -> module``; the kit is what layers are made with.
+
+    More entry points are named by ``parts``, as in ``from_nnx``.
 
     Raises:
       InputError: for another norm, statistics or dtype.
     """
     compute = compute_type(dtype)
     norms = norm_of(norm, statistics=statistics, dtype=compute)
-    return from_nnx(lambda rngs: make({'norm': norms, 'dtype': compute, 'rngs': rngs}))
+    return from_nnx(
+        lambda rngs: make({'norm': norms, 'dtype': compute, 'rngs': rngs}),
+        parts=parts,
+    )
 
 
 def check_sides(images: Array, channels: int, multiple: int) -> None:
