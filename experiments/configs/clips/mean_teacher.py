@@ -13,6 +13,6 @@ from experiments.configs.clips.common import clips
 
 def get_config():
     """Returns the configuration."""
-    config = clips('mean_teacher', student_view='strong', weight=1.0, ratio=1.0)
+    config = clips('mean_teacher', student_view='strong', weight=0.3, ratio=1.0)
     config.ramp = 0.4
     return config

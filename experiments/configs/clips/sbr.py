@@ -21,12 +21,12 @@ def get_config():
         {
             'detector': {
                 'method': 'supervised',
-                'steps': 350,
-                'args': {'view': 'strong'},
+                'steps': 400,
+                'args': {'view': 'weak'},
             },
             'registered': {
                 'method': 'sbr',
-                'steps': 150,
+                'steps': 200,
                 'start_from': 'detector',
                 'args': {'weight': 0.1, 'window': 4, 'ratio': 1.0},
             },

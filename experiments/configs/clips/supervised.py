@@ -1,4 +1,4 @@
-"""20 annotated clips alone, the same budget: the baseline.
+"""10 annotated clips alone, the same budget: the baseline.
 
     python -m experiments.train --config=experiments/configs/clips/supervised.py
 
@@ -13,4 +13,4 @@ from experiments.configs.clips.common import clips
 
 def get_config(branch=''):
     """Returns the configuration."""
-    return clips('supervised', centre=branch == 'centre', view='strong')
+    return clips('supervised', centre=branch == 'centre', view='weak')

@@ -21,7 +21,7 @@ def get_config(motion='tracker'):
     config.ramp = 0.4
     pair = {
         'method': 'tsal',
-        'steps': 500,
+        'steps': 600,
         'args': {
             'decay': 0.6,
             'fusion': 0.5,
