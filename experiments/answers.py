@@ -19,7 +19,7 @@ def writer(prediction: Any, classes: Sequence[str]) -> tuple[list[str], Lines]:
     Args:
       prediction: of a batch, numpy: probabilities [n, C]; or a mapping with 'landmarks'
         [n, K, 2] and 'score' [n, K], of clips with a frame axis after n; or with
-        'count' [n].
+        'count' [n]; or with 'probs' [n, *S, C] of sites.
       classes: names of the C classes.
 
     Raises:
@@ -33,9 +33,22 @@ def writer(prediction: Any, classes: Sequence[str]) -> tuple[list[str], Lines]:
         return ['frame'] * (len(lead) == 2) + heads, _landmarks
     if 'count' in prediction:
         return ['count'], lambda one: iter([[f'{one["count"]:.3f}']])
+    if 'probs' in prediction:
+        number = np.shape(prediction['probs'])[-1]
+        return [f'sites of {name}' for name in names_of(classes, number)], _sites
     raise InputError(
         f'The network answers {sorted(prediction)}, which has no form of a table.'
     )
+
+
+def names_of(classes: Sequence[str], number: int) -> list[str]:
+    """Returns the names of so many classes; their numbers, where they have none."""
+    return list(classes) if len(classes) == number else list(map(str, range(number)))
+
+
+def _sites(one: Mapping[str, np.ndarray]) -> Iterator[list[Any]]:
+    probs = one['probs']
+    yield np.bincount(probs.argmax(-1).reshape(-1), minlength=probs.shape[-1]).tolist()
 
 
 def _label(one: np.ndarray, classes: Sequence[str]) -> Iterator[list[Any]]:

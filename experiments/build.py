@@ -20,22 +20,23 @@ from ssljax.data import checks, named
 from ssljax.methods import catalogue
 from ssljax.programs import Run
 from ssljax.programs.job import Job, feed_for
-from ssljax.train import sharding
+from ssljax.train import by_windows, sharding
 from ssljax.train.sharding import Layout
 
 CONFIGS = Path(__file__).parent / 'configs'
-TASKS = ('landmarks', 'density')
+TASKS = ('landmarks', 'density', 'segmentation')
 _NEEDED = {
     'num_classes': 'label',
     'image_channels': 'image',
     'series_channels': 'series',
     'num_landmarks': 'landmarks',
+    'axes': 'mask',
 }
 """Arguments of networks that the data decide, and the field that has them."""
 NETWORKS = (
     *('small_cnn', 'wide_resnet', 'vit', 'mlp', 'series_cnn', 'text_cnn'),
     *('landmark_cnn', 'hourglass', 'simple_baseline', 'hrnet_small', 'flow_cnn'),
-    *('pyramid_counter', 'pose_prior'),
+    *('pyramid_counter', 'pose_prior', 'unet', 'vnet', 'deeplab_small'),
 )
 CLIPS = ('flow_cnn',)
 """Networks that see a clip as a whole; the others see each frame by itself."""
@@ -118,6 +119,8 @@ def job(
         )
         if not host_views:
             found = methods.prepared(found, views.prepare(found.needs, seen))
+        if config.get('sliding'):
+            found = by_windows(found, **config.sliding)
         if plain:
             shared[same] = found
         return found
@@ -131,7 +134,8 @@ def task_of(
     """Returns the task ``{'name': ..., **arguments}`` of ``ssljax.tasks``.
 
     Classification unless a configuration says otherwise. What the example decides
-    (``shape`` of the image, ``num_landmarks``, frames of a ``clip``) is taken from it.
+    (``shape`` of the image, ``num_landmarks``, frames of a ``clip``) is taken from it;
+    the ``num_classes`` of masks are the data's.
     """
     if not spec or spec['name'] == 'classification':
         return tasks.classification_of(example, dataset.num_classes)
@@ -139,6 +143,8 @@ def task_of(
     builder = getattr(tasks, spec['name'])
     wanted, arguments = _arguments('task', spec, builder)
     decided = {name: x for name, x in measured(example).items() if name in wanted}
+    if 'num_classes' in wanted and dataset.num_classes:
+        decided['num_classes'] = dataset.num_classes
     return builder(**{**decided, **arguments})
 
 
@@ -159,7 +165,10 @@ def measured(example: Mapping[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     if 'image' in shapes:
         found |= {'shape': shapes['image'][-3:], 'image_channels': shapes['image'][-1]}
-        if len(shapes['image']) == 4:
+        if 'mask' in shapes:  # a fourth axis is of a volume, not of a clip
+            found |= {'shape': shapes['image'], 'axes': len(shapes['mask'])}
+            found['spacing'] = 'spacing' in shapes
+        elif len(shapes['image']) == 4:
             found['clip'] = shapes['image'][0]
     if 'series' in shapes:
         found['series_channels'] = shapes['series'][-1]

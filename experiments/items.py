@@ -32,7 +32,7 @@ def opened(
     path = Path(path)
     if not path.is_dir():
         return Arrays(arrays(path, task))
-    if task.inputs == ('image',):
+    if task.inputs == ('image',) and len(task.example['image'].shape) == 3:
         *size, channels = task.example['image'].shape
         return sources.flat_folder(path, sources.Pictures(tuple(size), channels))
     if task.inputs == ('wave',):
@@ -63,7 +63,7 @@ def examples(
     Raises:
       InputError: as ``arrays``; or if a label is missing, not finite, or does not fit.
     """
-    found = arrays(path, task, num_classes)
+    found = arrays(path, task, num_classes if 'label' in task.example else 0)
     with np.load(path, allow_pickle=False) as file:
         rest = {name: file[name] for name in task.example if name in file}
     count = len(found[task.inputs[0]])
@@ -79,6 +79,8 @@ def examples(
             )
         if np.issubdtype(rest[name].dtype, np.floating):
             checks.finite(f'{name} of {path}', rest[name])
+        if name == 'mask':
+            checks.masks(f'{name} of {path}', rest[name], num_classes or None)
         found[name] = rest[name].astype(like.dtype)
     return Arrays(found)
 

@@ -8,7 +8,9 @@ Writes into ``<workdir>/pictures``, of the test part unless another is named: of
 landmarks ``overlays.png``, the worst frames first, then frames of all ranks (true
 places as rings, answers as dots), and ``errors.png``, the share of frames below each
 error, by every set of weights; of counts ``overlays.png``, densities over pictures, and
-``counts.png``, found against true.
+``counts.png``, found against true; of masks ``overlays.png``, the worst cases first,
+then cases of all ranks (true outlines and found ones, of a volume its fullest slice),
+and ``cases.csv``, the scores of each case and class by every set of weights.
 """
 
 from __future__ import annotations
@@ -21,9 +23,10 @@ import jax
 import numpy as np
 from absl import flags
 
-from experiments import build, launch
+from experiments import build, launch, masks
 from ssljax.contracts import InputError, Method, State, inputs_of
 from ssljax.data import checks, collate
+from ssljax.losses import IGNORED
 from ssljax.programs.job import Job
 from ssljax.tasks import landmark_metrics
 
@@ -52,10 +55,19 @@ def main() -> None:
     elif 'count' in found[method.ship]:
         counts(out / 'counts.png', {who: rows for who, rows in found.items()})
         densities(out / 'overlays.png', found[method.ship], _COUNT.value)
+    elif 'overlap' in job.task.metrics:
+        classes = job.data.classes
+        for rows in found.values():
+            rows['scores'] = masks.scored(job.task, rows)
+            rows['name'] = [
+                job.data.source.name(int(row)) for row in job.data.rows[_PART.value]
+            ]
+        masks.table(out / 'cases.csv', found, classes)
+        outlines(out / 'overlays.png', found[method.ship], _COUNT.value)
     else:
         raise InputError(
-            f'{_WORKDIR.value} answers neither landmarks nor counts; there is nothing '
-            'to draw.'
+            f'{_WORKDIR.value} answers neither landmarks, counts nor masks; there is '
+            'nothing to draw.'
         )
     print(f'Pictures of {_PART.value} in {out}')
 
@@ -81,7 +93,7 @@ def answered(job: Job, method: Method, state: State, who: str) -> dict[str, Any]
         found = jax.device_get(answer(state, batch))
         parts.append(found)  # the last batch is filled up
     whole = jax.tree.map(lambda *x: np.concatenate(x)[: len(rows)], *parts)
-    if whole['image'].ndim == 5:  # frames of clips
+    if 'mask' not in whole and whole['image'].ndim == 5:  # frames of clips
         whole = jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), whole)
     if whole['distance']:
         whole['errors'] = landmark_metrics.frame_errors(whole['distance'])
@@ -150,6 +162,31 @@ def densities(path: Path, found: Mapping[str, Any], count: int) -> None:
         axes.set_title(title, fontsize=6, pad=2)
 
     _montage(path, rows, draw)
+
+
+def outlines(path: Path, found: Mapping[str, Any], count: int) -> None:
+    """Draws true and found outlines of masks: the worst cases, then of all ranks."""
+    known = found['scores']['dice'].copy()
+    dice = np.where(np.isnan(known), 0, known).sum(1) / np.maximum(
+        (~np.isnan(known)).sum(1), 1
+    )
+    order = np.argsort(dice)
+    ranks = np.linspace(0, len(order) - 1, min(count, len(order))).astype(int)
+
+    def draw(axes, row):
+        image, true = found['image'][row], found['mask'][row]
+        said = found['answer']['probs'][row].argmax(-1)
+        if true.ndim == 3:
+            shown = ((true > 0) & (true != IGNORED)).sum((1, 2)).argmax()
+            image, true, said = image[shown], true[shown], said[shown]
+        _show(axes, image)
+        for mask, colour in ((true, 'C2'), (said, 'C3')):
+            for c in range(1, found['answer']['probs'].shape[-1]):
+                if 0 < (mask == c).sum() < mask.size:
+                    axes.contour(mask == c, [0.5], colors=colour, linewidths=0.7)
+        axes.set_title(f'{100 * dice[row]:.0f} %', fontsize=6, pad=2)
+
+    _montage(path, np.concatenate([order[:count], order[ranks]]), draw)
 
 
 def counts(path: Path, found: Mapping[str, Mapping[str, Any]]) -> None:

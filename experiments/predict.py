@@ -9,7 +9,9 @@
 was trained on, or an .npz with its input (``image``, ``series``, ``tokens`` ...). The
 output has a line an item, its path or index first. Of classification: its class, and
 the probability that the network gives it. Of landmarks: x, y in pixels of the network's
-input and the score of each, and of a clip a line a frame.
+input and the score of each, and of a clip a line a frame. Of masks: how many sites each
+class has; the masks themselves lie beside it, in ``<output>.npz``: ``mask`` [n, *S]
+uint8 and ``name`` [n].
 """
 
 from __future__ import annotations
@@ -49,6 +51,7 @@ def main() -> None:
         ):
             table = csv.writer(file)
             write = None
+            masks = []
             for first in range(0, count, size):
                 rows = np.arange(first, min(first + size, count))
                 # Filled up, so that the last batch does not compile anew.
@@ -61,7 +64,14 @@ def main() -> None:
                     one = jax.tree.map(lambda x, at=row - first: x[at], found)
                     for line in write(one):
                         table.writerow([source.name(int(row)), *line])
+                if isinstance(found, dict) and 'probs' in found:
+                    ids = found['probs'][: len(rows)].argmax(-1)
+                    masks.append(ids.astype(np.uint8))
                 bar.update(len(rows))
+        if masks:
+            names = [str(source.name(row)) for row in range(count)]
+            beside = output.with_name(output.name + '.npz')
+            np.savez_compressed(beside, mask=np.concatenate(masks), name=names)
     except InputError:
         part.unlink()
         raise

@@ -216,10 +216,9 @@ class _VNet(nnx.Module):
 
         starts = (image_channels, *channels[1:])
         self.down = nnx.List(map(layers, starts, channels, depths))
-        self.narrow, self.widen = nnx.List(), nnx.List()
-        for a, b in zip(channels, channels[1:], strict=False):
-            self.narrow.append(_Step(Halve, a, b, axes, kit))
-            self.widen.append(_Step(Double, b, a, axes, kit))
+        steps = list(zip(channels, channels[1:], strict=False))  # (finer, coarser)
+        self.narrow = nnx.List(_Step(Halve, a, b, axes, kit) for a, b in steps)
+        self.widen = nnx.List(_Step(Double, b, a, axes, kit) for a, b in steps)
         self.up = nnx.List(map(layers, channels[:-1], channels[:-1], depths[:-1]))
         self.dropout = nnx.Dropout(dropout, rngs=kit['rngs'])
         self.read = Read(channels[0], num_classes, kit=kit)
