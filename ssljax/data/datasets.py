@@ -36,7 +36,7 @@ def load(
     split_file: str | os.PathLike[str] | None = None,
     validation: int | None = None,
     test: int | None = None,
-    size: tuple[int, int] | None = None,
+    size: tuple[int, ...] | None = None,
     channels: int | None = None,
     rate: int | None = None,
     seconds: float | None = None,
@@ -63,7 +63,8 @@ def load(
         data's own or a tenth of the labelled rows.
       test: rows to carve out for testing; None is 500 for digits, else the data's own
         or a fifth of the labelled rows.
-      size: (H, W) to resize pictures to; None if all have the same.
+      size: (H, W) to resize pictures to; None if all have the same. Images with masks
+        are filled up to it instead, also volumes to (Z, H, W).
       channels: of pictures; None is 1 if all are grey, else 3.
       rate: samples a second, of sounds.
       seconds: length of sounds.

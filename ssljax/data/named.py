@@ -23,6 +23,7 @@ READERS = MappingProxyType(
     {
         'cifar10': sources.cifar10,
         'cifar100': sources.cifar100,
+        'masks': sources.mask_folder,
         'mnist': sources.mnist,
         'records': sources.records.read,
         'stl10': sources.stl10,
@@ -51,7 +52,7 @@ PARTS = ('train', 'validation', 'test', 'unlabelled')
 def read(
     name: str | os.PathLike[str],
     *,
-    size: tuple[int, int] | None = None,
+    size: tuple[int, ...] | None = None,
     channels: int | None = None,
     rate: int | None = None,
     seconds: float | None = None,
@@ -69,7 +70,8 @@ def read(
 
     Args:
       name: as above.
-      size: (H, W) to resize pictures to; None if all have the same.
+      size: (H, W) to resize pictures to; None if all have the same. What 'masks:' reads
+        is filled up to it instead, also volumes to (Z, H, W).
       channels: of pictures, 1 grey or 3 RGB; None is 1 if all are grey, else 3.
       rate: samples a second, of sounds.
       seconds: length of sounds.
@@ -84,6 +86,8 @@ def read(
     name = os.fspath(name)
     path = Path(name)
     prefix, _, rest = name.partition(':')
+    if rest and prefix == 'masks':
+        return sources.mask_folder(rest, size=size)
     if rest and prefix in READERS:
         return READERS[prefix](rest)
     if prefix in GENERATORS:

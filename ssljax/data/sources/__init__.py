@@ -25,6 +25,7 @@ from ssljax.data.sources.face_files import face_list, faces_300w, wflw
 from ssljax.data.sources.folders import Files, class_folders, flat_folder
 from ssljax.data.sources.idx import mnist
 from ssljax.data.sources.joined import join
+from ssljax.data.sources.mask_files import mask_folder
 from ssljax.data.sources.npz_files import npz
 from ssljax.data.sources.originals import cifar10, cifar100, stl10, svhn
 from ssljax.data.sources.pictures import Pictures
@@ -58,6 +59,7 @@ __all__ = [
     'flat_folder',
     'join',
     'lsp',
+    'mask_folder',
     'mnist',
     'moving_faces',
     'mpii',

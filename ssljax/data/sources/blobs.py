@@ -150,7 +150,9 @@ def waves(
     d = sites.shape[-1]
     across = random.standard_normal((count, d))
     across /= np.linalg.norm(across, axis=-1, keepdims=True)
-    length = np.exp(random.uniform(*np.log(lengths), (count, 1)))
+    length = np.exp(
+        random.uniform(math.log(lengths[0]), math.log(lengths[1]), (count, 1))
+    )
     rates = (2 * np.pi / length * across).astype(np.float32)
     phases = random.uniform(0, 2 * np.pi, count)
     made = np.zeros(sites.shape[:-1], np.float32)
@@ -161,7 +163,7 @@ def waves(
 
 def lit(random: np.random.Generator, image: np.ndarray, noise: float) -> np.ndarray:
     """Returns an image [*S] under uneven light, with noise: [*S, 1] in [0, 1]."""
-    ramp = grid(image.shape) / np.float32(image.shape) - 0.5
+    ramp = grid(image.shape) / np.array(image.shape, np.float32) - 0.5
     light = 1 + ramp @ random.uniform(-0.3, 0.3, image.ndim).astype(np.float32)
     grain = noise * random.standard_normal(image.shape, dtype=np.float32)
     return np.clip(image * light + grain, 0, 1).astype(np.float32)[..., None]
