@@ -25,7 +25,7 @@ def get_config(motion='tracker'):
         'args': {
             'decay': 0.6,
             'fusion': 0.5,
-            'weight': 1.0,
+            'weight': 0.1,
             'failing': 0.0,
             'both_ways': False,
             'known_flow': False,
@@ -35,7 +35,7 @@ def get_config(motion='tracker'):
     flow = {
         'method': 'unsupervised_flow',
         'network': {'name': 'flow_cnn'},
-        'steps': 500,
+        'steps': 300,
         'args': {'noise': 8.0},
     }
     if motion == 'tracker':
