@@ -1,14 +1,27 @@
 """Views: ``view(key, example) -> example``, weak for teachers, strong for students."""
 
-from ssljax.views import adversarial, joints, mixing, series, sound, spectra, text
+from ssljax.views import (
+    adversarial,
+    joints,
+    mixing,
+    regions,
+    series,
+    sound,
+    spectra,
+    text,
+)
 from ssljax.views.align import align
 from ssljax.views.augmix import augmix
+from ssljax.views.axis_frames import AXES_FIRST, AxisFrame, into_frame, out_of_frame
+from ssljax.views.bspline import bspline, deform, diffeomorphism
 from ssljax.views.clips import clip
 from ssljax.views.corruptions import corrupt
+from ssljax.views.crops import overlap, overlapping_crops, random_crop
 from ssljax.views.ctaugment import ctaugment
 from ssljax.views.elastic import elastic
 from ssljax.views.erasing import random_erasing
 from ssljax.views.framing import perspective, resized_crop
+from ssljax.views.frequencies import split_frequencies
 from ssljax.views.geometry import (
     affine,
     crop_pad,
@@ -18,8 +31,9 @@ from ssljax.views.geometry import (
     rotate90,
     shift,
 )
-from ssljax.views.images import as_float, normalize, to_float
+from ssljax.views.images import as_float, normalize, standardize, to_float
 from ssljax.views.intensity import cutout, jitter, noise
+from ssljax.views.mask_damage import damage_mask
 from ssljax.views.points import (
     drop_points,
     flip_points,
@@ -50,6 +64,8 @@ from ssljax.views.volumes import affine3d, flip3d, intensity3d, turn3d
 from ssljax.views.warp import displace, move, resample
 
 __all__ = [
+    'AXES_FIRST',
+    'AxisFrame',
     'Pool',
     'adversarial',
     'affine',
@@ -57,6 +73,7 @@ __all__ = [
     'align',
     'as_float',
     'augmix',
+    'bspline',
     'clip',
     'colour_jitter',
     'compose',
@@ -64,6 +81,9 @@ __all__ = [
     'crop_pad',
     'ctaugment',
     'cutout',
+    'damage_mask',
+    'deform',
+    'diffeomorphism',
     'displace',
     'drop_points',
     'elastic',
@@ -73,6 +93,7 @@ __all__ = [
     'flip_vertical',
     'identity',
     'intensity3d',
+    'into_frame',
     'jitter',
     'joints',
     'maybe',
@@ -81,13 +102,18 @@ __all__ = [
     'noise',
     'normal_affine',
     'normalize',
+    'out_of_frame',
+    'overlap',
+    'overlapping_crops',
     'perspective',
     'plain',
     'prepare',
     'randaugment',
     'random_blur',
+    'random_crop',
     'random_erasing',
     'random_grayscale',
+    'regions',
     'resample',
     'resized_crop',
     'rotate90',
@@ -98,6 +124,8 @@ __all__ = [
     'shuffle_patches',
     'sound',
     'spectra',
+    'split_frequencies',
+    'standardize',
     'step_key',
     'text',
     'to_float',

@@ -36,6 +36,21 @@ def to_float() -> View:
     return view
 
 
+def standardize() -> View:
+    """Brings each example by itself to mean 0 and deviation 1, over all its values.
+
+    For scans, whose units differ from case to case; put it last, as ``normalize``.
+    """
+
+    def view(key, example):
+        del key
+        image = as_float(example['image'])
+        centred = image - image.mean()
+        return {**example, 'image': centred / jnp.maximum(image.std(), 1e-6)}
+
+    return view
+
+
 def normalize(mean: float | Sequence[float], std: float | Sequence[float]) -> View:
     """Subtracts a mean and divides by a deviation, channel by channel.
 
