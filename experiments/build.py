@@ -42,13 +42,16 @@ CLIPS = ('flow_cnn',)
 """Networks that see a clip as a whole; the others see each frame by itself."""
 VIEWS = (
     *('resized_crop', 'crop_pad', 'shift', 'flip_horizontal', 'flip_vertical'),
-    *('rotate90', 'affine', 'perspective', 'elastic', 'colour_jitter'),
-    *('random_grayscale', 'random_blur', 'randaugment', 'augmix', 'corrupt', 'jitter'),
+    *('rotate90', 'flip3d', 'turn3d', 'affine', 'affine3d', 'perspective', 'elastic'),
+    *('bspline', 'damage_mask', 'random_crop', 'overlapping_crops'),
+    *('colour_jitter', 'intensity3d', 'random_grayscale', 'random_blur'),
+    *('randaugment', 'augmix', 'corrupt', 'jitter'),
     *('sound.occlude', 'sound.speed', 'sound.shift', 'sound.polarity', 'sound.gain'),
     *('sound.noise', 'spectra.log_mel', 'spectra.time_mask', 'spectra.frequency_mask'),
     *('spectra.cutout', 'series.crop', 'series.time_warp', 'series.permute'),
     *('series.scale', 'series.magnitude_warp', 'series.jitter', 'series.mask'),
     *('text.drop', 'text.swap', 'noise', 'cutout', 'random_erasing', 'normalize'),
+    'standardize',
 )
 """What a configuration may name, in the order in which they are applied: geometry,
 colours, what hides a part. Configurations forget the order of their fields."""

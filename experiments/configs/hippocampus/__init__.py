@@ -1,0 +1,1 @@
+"""Experiments on volumes of the hippocampus: segmentation."""

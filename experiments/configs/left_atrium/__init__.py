@@ -1,0 +1,1 @@
+"""Experiments on slices of the left atrium: segmentation."""

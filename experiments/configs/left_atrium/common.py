@@ -1,0 +1,43 @@
+"""What the experiments on the left atrium share; no experiment by itself.
+
+Data: 96x96 slices of MRI, four a scan, 80 scans to train on and 20 others to test on
+(2018 Left Atrium Challenge; the split of UA-MT and DTC); 8 scans keep their masks, 8
+more are to choose by (``python -m experiments.unpack --set=left_atrium
+--output=scratch/left_atrium.npz``). They may be used for research.
+"""
+
+from ml_collections import ConfigDict
+
+from experiments.configs.base import base
+
+SPACE = {
+    'flip_vertical': {},
+    'rotate90': {},
+    'affine': {'degrees': 20.0, 'scale': (0.9, 1.1)},
+    'random_crop': {'size': (64, 64)},
+}
+
+
+def left_atrium(method: str, **args) -> ConfigDict:
+    """Returns the shared configuration with a method and its arguments."""
+    config = base(
+        'scratch/left_atrium.npz',
+        method,
+        network={'name': 'unet', 'channels': (8, 16, 32, 64)},
+        views={
+            'weak': SPACE,
+            'strong': {
+                **SPACE,
+                'jitter': {'contrast': (0.5, 1.5), 'brightness': (0.5, 1.5)},
+                'noise': {'sigma': 0.05},
+            },
+        },
+        **args,
+    )
+    config.task = ConfigDict({'name': 'segmentation'})
+    config.labels = 8  # scans
+    config.reading = {'validation': 32}  # slices of 8 scans
+    config.batch_size = 8
+    config.eval_batch_size = 40
+    config.steps = 1000
+    return config
