@@ -24,7 +24,7 @@ def spread_over(fn, into):
     """``fn`` on 8 devices, each with its own part of every argument."""
     mesh = mesh_of('hosts', 'chips')
     spread = jax.shard_map(fn, mesh=mesh, in_specs=ROWS, out_specs=into)
-    return jax.jit(spread, compiler_options={'xla_backend_optimization_level': 0})
+    return jax.jit(spread)
 
 
 def assert_close(a, b):

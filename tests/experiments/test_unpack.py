@@ -61,9 +61,7 @@ def test_masks(shared, name, train, test, size, spacing):
             middle = np.argwhere(inside).mean(0) / size
             assert (0.15 < middle).all() and (middle < 0.85).all()
             assert abs(image[inside].mean() - image[mask == 0].mean()) > 8
-    if (
-        name == 'hippocampus'
-    ):  # y goes forwards
+    if name == 'hippocampus':  # y goes forwards
         y = [np.argwhere(fields['mask'][7] == c).mean(0)[1] for c in (1, 2)]
         assert y[0] > y[1] + 5
         ignored = fields['mask'] == 255

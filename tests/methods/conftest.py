@@ -106,7 +106,7 @@ def _replay(case, build, memory=lambda memory: memory):
     sizes = [x.shape[1] for x in logits]
     table = np.concatenate(logits, axis=1)
     method = build(_table(table.reshape(-1, table.shape[-1])), optax.sgd(1.0))
-    step, state = _jit(method.step), None
+    step, state = jax.jit(method.step), None
     for t in range(len(table)):
         first, *views = _rows(t * sum(sizes), *sizes)[1:]
         views = dict(zip(('weak', 'strong'), views, strict=True))
@@ -331,17 +331,11 @@ def _places_example(task, rng, rows):
     return example
 
 
-# Compiling is most of the time of these tests.
-_jit = functools.partial(
-    jax.jit, compiler_options={'xla_backend_optimization_level': 0}
-)
-
-
 @pytest.fixture(scope='session')
 def tiny():
-    """Networks and batches: mlp, table, rows, batch, replay; jit, which is quick."""
+    """Networks and batches: mlp, table, rows, batch, replay."""
     return SimpleNamespace(
-        mlp=_mlp, table=_table, rows=_rows, batch=_batch, jit=_jit, replay=_replay
+        mlp=_mlp, table=_table, rows=_rows, batch=_batch, replay=_replay
     )
 
 

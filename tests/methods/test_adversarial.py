@@ -44,7 +44,7 @@ def assert_moved_by(old, new, gradient):
 def test_student_then_critic_on_the_answers_from_before(tiny, batch):
     method = build(tiny, num_classes=3, weight=0.7)
     state = method.init(jax.random.key(0), batch)
-    new, metrics = tiny.jit(method.step)(state, batch)
+    new, metrics = jax.jit(method.step)(state, batch)
     student, critic = state.params['student'], state.params['critic']
     images = [batch[s]['weak']['image'] for s in ('labelled', 'unlabelled')]
 
@@ -72,7 +72,7 @@ def test_each_half_moves_its_own_network(tiny, batch):
         optimizer = {name: optax.sgd(rate) for name, rate in rates.items()}
         method = build(tiny, optimizer, num_classes=3, weight=0.7)
         state = method.init(jax.random.key(0), batch)
-        moved[idle] = tiny.jit(method.step)(state, batch)[0].params
+        moved[idle] = jax.jit(method.step)(state, batch)[0].params
         if idle != 'none':
             same = jax.tree.map(
                 lambda x, y: (x == y).all(), moved[idle][idle], state.params[idle]

@@ -39,7 +39,7 @@ def test_the_answer_follows_the_warp(tiny, boxes, raw):
     for name, task in {'moved': boxes.task, 'torn': torn}.items():
         method = build(boxes, task, rule=boxes.rule(0.0))
         state = method.init(jax.random.key(0), raw)
-        found[name] = tiny.jit(method.step)(state, raw)[1]
+        found[name] = jax.jit(method.step)(state, raw)[1]
     np.testing.assert_allclose(found['moved']['loss/boxes'], 0, atol=1e-9)
     assert found['torn']['loss/boxes'] > 0.1
     for name in 'loss/scores', 'loss/true_boxes', 'utilisation':
@@ -57,7 +57,7 @@ def test_only_sure_slots_that_exist_teach(tiny, boxes, raw):
     tau = 0.55
     method = build(boxes, boxes.task, rule=boxes.rule(tau), teacher=teachers.ema(1.0))
     state = other_teacher(method.init(jax.random.key(0), raw))
-    _, metrics = tiny.jit(method.step)(state, raw)
+    _, metrics = jax.jit(method.step)(state, raw)
     light = raw['unlabelled']['image'].sum((1, 2))  # [U, M]
     sure = (light > 0) & (1 / (1 + np.exp(0.5 - light)) >= tau)
     assert 0 < sure.sum() < (light > 0).sum() < light.size
@@ -76,7 +76,7 @@ def test_each_loss_may_have_weights_of_its_own(tiny, boxes, raw):
     rule = boxes.rule(0.0)._replace(update=update)
     method = build(boxes, boxes.task, rule=rule, teacher=teachers.ema(1.0))
     state = other_teacher(method.init(jax.random.key(0), raw))
-    _, metrics = tiny.jit(method.step)(state, raw)
+    _, metrics = jax.jit(method.step)(state, raw)
     assert metrics['loss/boxes'] > 0.01
     assert metrics['loss/scores'] == 0
 
@@ -85,7 +85,7 @@ def test_learns_the_size_of_what_it_finds(tiny, boxes, raw):
     """Labelled boxes reach 1.5 pixels; the network starts near 1."""
     method = build(boxes, boxes.task, rate=0.5, rule=boxes.rule(0.5))
     state = method.init(jax.random.key(0), raw)
-    step = tiny.jit(method.step, donate_argnums=0)
+    step = jax.jit(method.step, donate_argnums=0)
     for _ in range(80):
         state, metrics = step(state, raw)
     np.testing.assert_allclose(state.params['student']['size'], 1.5, atol=0.05)

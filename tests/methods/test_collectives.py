@@ -86,7 +86,7 @@ def compiled(method, partition):
     )
     with jax.set_mesh(layout.mesh):
         lowered = step.lower(lying(state, everywhere), lying(raw, by_row))
-        return lowered.compile({'xla_backend_optimization_level': 0}).as_text()
+        return lowered.compile().as_text()
 
 
 def sent(text):

@@ -147,7 +147,7 @@ def test_steps_are_the_formula_with_their_gradients(tiny, case):
     method, batches = build(case)
     reference, drawn = Reference(case), case[0]
     state = method.init(jax.random.key(0), batches[0])
-    step, taught_rows = tiny.jit(method.step), []
+    step, taught_rows = jax.jit(method.step), []
     for t, batch in enumerate(batches):
         q, graph = reference.targets(t)
         assert np.sum(graph > 0) > U  # edges beside the loops
@@ -186,7 +186,7 @@ def test_each_part_is_felt(tiny, case, part):
     def losses(**options):
         method, batches = build(case, **options)
         state = method.init(jax.random.key(0), batches[0])
-        step, found = tiny.jit(method.step), []
+        step, found = jax.jit(method.step), []
         for batch in batches:
             state, metrics = step(state, batch)
             found.append(float(metrics['loss']))

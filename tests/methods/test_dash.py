@@ -15,7 +15,7 @@ def run(tiny, steps, weak, **options):
         tiny.table(logits), optax.sgd(1.0), num_classes=3, warmup=2, **options
     )
     start = method.init(jax.random.key(0), batch)
-    step, state = tiny.jit(method.step), start
+    step, state = jax.jit(method.step), start
     for _ in range(steps):
         state, metrics = step(state._replace(params=start.params), batch)
     return state.params['student']['logits'] - logits, metrics

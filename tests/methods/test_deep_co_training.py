@@ -45,7 +45,7 @@ def run(tiny, case, **options):
     }
     given = {name: Variables(w) for name, w in weights.items()}
     state = method.init(jax.random.key(0), batch, given)
-    new, metrics = tiny.jit(method.step)(state, batch)
+    new, metrics = jax.jit(method.step)(state, batch)
     moved = jax.tree.map(lambda a, b: a - b, new.params, state.params)
     return metrics, moved
 
@@ -96,7 +96,7 @@ def test_each_learns_to_resist_the_other(tiny):
             difference_weight=weight,
         )
         state = method.init(jax.random.key(0), batch)
-        step = tiny.jit(method.step, donate_argnums=0)
+        step = jax.jit(method.step, donate_argnums=0)
         for _ in range(100):
             state, metrics = step(state, batch)
         return metrics['loss/difference']

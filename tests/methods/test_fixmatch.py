@@ -22,7 +22,7 @@ def run(tiny, case, build):
     batch = tiny.batch(labelled, case['in_y_lb'], {'weak': weak, 'strong': strong})
     method = build(tiny.table(np.concatenate(logits)), optax.sgd(1.0))
     state = method.init(jax.random.key(0), batch)
-    new, metrics = tiny.jit(method.step)(state, batch)
+    new, metrics = jax.jit(method.step)(state, batch)
     moved = new.params['student']['logits'] - np.concatenate(logits)
     ends = np.cumsum([len(x) for x in logits])
     return dict(zip(parts, np.split(moved, ends[:-1]), strict=True)), metrics
@@ -101,7 +101,7 @@ def step(tiny, logits, **options):
 
 def test_teaches_nothing_while_nothing_passes(tiny):
     state, advance, batch = step(tiny, jnp.zeros((8, 3)))
-    new, metrics = tiny.jit(advance)(state, batch)
+    new, metrics = jax.jit(advance)(state, batch)
     assert metrics['loss/consistency'] == 0 and metrics['utilisation'] == 0
     np.testing.assert_array_equal(new.params['student']['logits'][2:], 0)
 
@@ -144,7 +144,7 @@ def test_answers_are_aligned_before_they_are_thresholded(tiny):
             *(network, optax.sgd(1.0)), num_classes=3, threshold=0.4, prior=prior
         )
         state = method.init(jax.random.key(0), batch)
-        new, _ = tiny.jit(method.step)(state, batch)
+        new, _ = jax.jit(method.step)(state, batch)
         return np.asarray(new.params['student']['logits'])[6:] * 9
 
     # Each kept row of three moves by its target less 1/3, times 1/3.

@@ -73,7 +73,7 @@ def assert_close(a, b):
 def run(tiny, method, batches, state=None):
     if state is None:
         state = method.init(jax.random.key(0), batches[0])
-    step = tiny.jit(method.step)
+    step = jax.jit(method.step)
     for batch in batches:
         state, _ = step(state, batch)
     return state
@@ -130,8 +130,8 @@ def test_the_future_forms_the_teacher_and_the_student_goes_back(tiny, network, b
     method = fst(network, sgd, teacher=teacher, ahead=1)
     there = mean_teacher(network, sgd, teacher=teacher, order='before')
     start = method.init(jax.random.key(0), batches[0])
-    new, metrics = tiny.jit(method.step)(start, batches[0])
-    ahead, first = tiny.jit(there.step)(start, batches[0])
+    new, metrics = jax.jit(method.step)(start, batches[0])
+    ahead, first = jax.jit(there.step)(start, batches[0])
     assert_close(slow_of(new), ahead.params['student'])
     np.testing.assert_allclose(metrics['loss/supervised'], first['loss/supervised'])
 
@@ -242,12 +242,12 @@ def test_steps_of_the_official_code(tiny, network, golden, who, name):
     given = {'student': Variables(params_of(np.concatenate(vector)))}
     first = official_batch(tiny, case, 0)
     state = plain.init(jax.random.key(0), first, given)
-    state, _ = tiny.jit(plain.step)(state, first)
+    state, _ = jax.jit(plain.step)(state, first)
     assert_close(state.params['student'], params_of(students[0]))
     recorded = teacher.init(Variables(params_of(slows[0])))
     state = state._replace(memory={**state.memory, 'teacher': recorded})
 
-    step = tiny.jit(method.step)
+    step = jax.jit(method.step)
     for k in range(1, 5):
         batch = official_batch(tiny, case, k)
         if who == 'official_W':

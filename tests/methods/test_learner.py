@@ -157,7 +157,7 @@ def test_views_are_drawn_in_the_step_and_return_with_its_number(tiny):
         }
     }
     state = method.init(KEY, raw)
-    step = tiny.jit(method.step)
+    step = jax.jit(method.step)
     state, first = step(state, raw)
     later, second = step(state, raw)
     again, same = step(state, raw)

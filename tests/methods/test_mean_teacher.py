@@ -32,7 +32,7 @@ def test_five_steps_of_the_intended_method(tiny, golden):
     start = {name: case[f'in_{name}'] for name in ('W1', 'b1', 'W2', 'b2')}
     given = {'student': Variables(start)}
     state = method.init(jax.random.key(0), batch(0), given)
-    step = tiny.jit(method.step, donate_argnums=0)
+    step = jax.jit(method.step, donate_argnums=0)
     for i in range(5):
         answer = method.answers['teacher'](state, case['in_x_w'][i])['logits']
         np.testing.assert_allclose(answer, case['paper_teacher_logits_w'][i], rtol=1e-4)
@@ -84,7 +84,7 @@ def test_draws_the_student_to_the_teacher(tiny, options, views):
     order = options['order']
     student, other, state, batch, method = start(tiny, **options)
     assert method.needs['unlabelled'].views == views
-    new, metrics = tiny.jit(method.step)(state, batch)
+    new, metrics = jax.jit(method.step)(state, batch)
     now = new.params['student']['logits']
 
     before = DECAY * other + (1 - DECAY) * student

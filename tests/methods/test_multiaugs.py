@@ -77,7 +77,7 @@ def test_official_losses(tiny, golden, kind):
         for name, maps in zip(('student', 'partner'), tables, strict=False)
     }
     state = method.init(jax.random.key(0), batch, given)
-    new, metrics = tiny.jit(method.step)(state, batch)
+    new, metrics = jax.jit(method.step)(state, batch)
     np.testing.assert_allclose(
         metrics['loss'] / cells, case[f'out_official_{kind}_loss'], rtol=1e-5
     )
@@ -146,7 +146,7 @@ def test_one_affine_moves_hard_views_and_answers(tiny, equal):
         equal=equal,
     )
     state = method.init(jax.random.key(0), batch)
-    _, metrics = tiny.jit(method.step)(state, batch)
+    _, metrics = jax.jit(method.step)(state, batch)
     size = 0.5 * 0.81 * (unlabelled['image'] ** 2).sum((1, 2)).mean()
     # What the affine alone moved is answered as it was foretold; what is cut is not.
     assert metrics['loss/consistency_A60'] < 0.02 * size

@@ -28,7 +28,7 @@ def step(tiny, given, **options):
         tiny.table(logits), optax.sgd(1.0), num_classes=3, rows=6, **options
     )
     state = method.init(jax.random.key(0), batch, given)
-    new, metrics = tiny.jit(method.step)(state, batch)
+    new, metrics = jax.jit(method.step)(state, batch)
     moved = new.params['student']['logits'] - logits
     return logits.astype(float), np.asarray(moved), metrics
 

@@ -27,7 +27,7 @@ def test_whole_step_of_the_official_code(tiny, case, joint):
         weight=lambda step: case['hp_lambda_u'] * ramp(step),
         joint=joint,
     )
-    step = tiny.jit(method.step)
+    step = jax.jit(method.step)
     state = method.init(jax.random.key(0), batch)
     state = state._replace(step=jnp.asarray(case['hp_it'], jnp.int32))
     new, metrics = step(state, batch)

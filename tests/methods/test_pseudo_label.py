@@ -17,7 +17,7 @@ def step(tiny, answers, **options):
         tiny.table(logits), optax.sgd(1.0), num_classes=3, threshold=TAU, **options
     )
     state = method.init(jax.random.key(0), batch)
-    new, metrics = tiny.jit(method.step)(state, batch)
+    new, metrics = jax.jit(method.step)(state, batch)
     return (new.params['student']['logits'] - logits)[2:], metrics, method
 
 

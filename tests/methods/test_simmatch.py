@@ -74,7 +74,7 @@ def test_8_steps_of_the_official_code(tiny, golden, run):
         align_length=int(case['hp_da_len']),
         instance_weight=float(case['hp_lambda_in']),
     )
-    step, state, bank = tiny.jit(method.step), None, case['in_bank0'].astype(float)
+    step, state, bank = jax.jit(method.step), None, case['in_bank0'].astype(float)
     for t in range(steps):
         labelled, weak, strong = tiny.rows(t * rows, *sizes)[1:]
         views = {'weak': weak, 'strong': strong}
@@ -161,7 +161,7 @@ def after_steps(tiny, batch, steps=3, **options):
         **{'labelled_rows': 8, 'threshold': 0.6} | options,
     )
     state = method.init(jax.random.key(0), batch)
-    step = tiny.jit(method.step)
+    step = jax.jit(method.step)
     for _ in range(steps):
         before, (state, metrics) = state, step(state, batch)
     return before, state, metrics

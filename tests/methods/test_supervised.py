@@ -21,7 +21,7 @@ def test_learns_the_labels_of_the_chosen_view(tiny):
     assert method.needs['labelled'].views == ('strong',)
 
     state = method.init(jax.random.key(0), batch)
-    new, metrics = tiny.jit(method.step)(state, batch)
+    new, metrics = jax.jit(method.step)(state, batch)
     p = jax.nn.softmax(logits[2:])
     loss = -jnp.log(p[jnp.arange(2), jnp.array(LABELS)]).mean()
     np.testing.assert_allclose(metrics['loss'], loss, rtol=1e-6)
@@ -42,7 +42,7 @@ def test_ships_the_average_where_there_is_one(tiny):
         teacher=teachers.ema(0.75),
     )
     state = method.init(jax.random.key(0), batch)
-    state, _ = tiny.jit(method.step)(state, batch)
+    state, _ = jax.jit(method.step)(state, batch)
     now = state.params['student']['logits']
     assert method.ship == 'teacher'
     np.testing.assert_allclose(method.predict(state, weak)['logits'], 0.25 * now)
@@ -62,7 +62,7 @@ def test_mixup_mixes_inputs_and_labels_alike(tiny):
     def loss(mixup):
         method = methods.supervised(network, optax.sgd(0.0), num_classes=3, mixup=mixup)
         state = method.init(jax.random.key(0), batch)
-        return tiny.jit(method.step)(state, batch)[1]['loss']
+        return jax.jit(method.step)(state, batch)[1]['loss']
 
     assert loss(0.0) < 1e-6
     # Of the 2/3 that meet another class, by a share m of [1/2, 1]: the mean of
@@ -84,7 +84,7 @@ def test_adjusted_for_rare_labels(tiny):
             tiny.table(np.log(given)), optax.sgd(1.0), task=task
         )
         state = method.init(jax.random.key(0), batch)
-        new, _ = tiny.jit(method.step)(state, batch)
+        new, _ = jax.jit(method.step)(state, batch)
         before, after = (s.params['student']['logits'] for s in (state, new))
         return np.abs(after - before).max()
 

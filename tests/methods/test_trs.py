@@ -59,7 +59,7 @@ def test_both_averages_teach_every_level_by_their_last(tiny):
         for name, own in zip(('teacher', 'reviewer'), maps, strict=True)
     }
     state = state._replace(memory=memory)
-    new, metrics = tiny.jit(method.step)(state, batch())
+    new, metrics = jax.jit(method.step)(state, batch())
     old = state.params['student']['maps']
     expected, total = np.zeros((3, 2, 4, 4, 2)), 0.0
     for weight, name, own in zip((2.0, 0.5), memory, maps, strict=True):
@@ -92,7 +92,7 @@ def test_joints_without_a_score_are_not_taught(tiny):
     )
     method = trs(table(), optax.sgd(1.0), task=task, count=0, degrees=0, scale=0)
     state = method.init(jax.random.key(0), batch())
-    new, _ = tiny.jit(method.step)(state, batch())
+    new, _ = jax.jit(method.step)(state, batch())
     moved = np.abs(new.params['student']['maps'] - state.params['student']['maps'])[2:]
     assert not moved[..., 0].any() and moved[..., 1].any()
 

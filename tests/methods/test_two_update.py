@@ -38,7 +38,7 @@ def step(tiny, task=PLAIN, **options):
         for name, table in zip(('student', 'teacher'), tables, strict=True)
     }
     state = method.init(jax.random.key(0), batch, given)
-    new, metrics = tiny.jit(method.step)(state, batch)
+    new, metrics = jax.jit(method.step)(state, batch)
     student, teacher = (new.params[name]['logits'] for name in given)
     return tables, student, teacher, metrics
 

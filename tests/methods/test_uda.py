@@ -28,7 +28,7 @@ def run(tiny, case, **options):
     )
     state = method.init(jax.random.key(0), batch)
     state = state._replace(step=state.step + int(case['hp_it']))
-    new, metrics = tiny.jit(method.step)(state, batch)
+    new, metrics = jax.jit(method.step)(state, batch)
     moved = new.params['student']['logits'] - np.concatenate(logits)
     ends = np.cumsum([len(x) for x in logits])
     return dict(zip(parts, np.split(moved, ends[:-1]), strict=True)), metrics

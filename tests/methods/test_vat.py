@@ -32,7 +32,7 @@ def stepped(tiny, images):
     )
     batch = tiny.batch(images[0], LABEL, {'weak': images[1]})
     state = method.init(jax.random.key(0), batch)
-    return (state, *tiny.jit(method.step)(state, batch))
+    return (state, *jax.jit(method.step)(state, batch))
 
 
 def log_probs(p, x):
@@ -106,7 +106,7 @@ def consistency(tiny, images, **options):
     method = methods.vat(network, optax.sgd(1.0), num_classes=3, **options)
     batch = tiny.batch(images[0], LABEL, {'weak': images[1]})
     state = method.init(jax.random.key(0), batch)
-    new, metrics = tiny.jit(method.step)(state, batch)
+    new, metrics = jax.jit(method.step)(state, batch)
     return metrics['loss/consistency'], new.stats['student']['mean']
 
 

@@ -10,7 +10,6 @@ from ssljax.contracts import InputError
 from ssljax.models.counting import _HideStrongest, nnx
 
 KEY = jax.random.key(0, impl='rbg')
-QUICK = {'xla_backend_optimization_level': 0}  # compiling is most of the time
 
 
 @pytest.fixture(scope='module')
@@ -22,7 +21,7 @@ def answers():
     def run(key):
         return network.apply(variables, images, train=True, key=key)[0]
 
-    keyed = jax.jit(run, compiler_options=QUICK)
+    keyed = jax.jit(run)
     return run(None), keyed(jax.random.key(1)), keyed(jax.random.key(2))
 
 

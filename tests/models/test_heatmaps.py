@@ -11,7 +11,7 @@ from ssljax import models
 from ssljax.contracts import InputError
 
 KEY = jax.random.key(0, impl='rbg')  # compiles five times faster than threefry
-run = functools.partial(jax.jit, compiler_options={'xla_backend_optimization_level': 0})
+run = functools.partial(jax.jit)
 
 NETWORKS = {  # Network of 3 landmarks, S, C, stride of the features, D
     'landmark_cnn': (

@@ -12,7 +12,7 @@ from ssljax.contracts import InputError
 from ssljax.models import fields
 
 KEY = jax.random.key(0, impl='rbg')  # compiles five times faster than threefry
-run = functools.partial(jax.jit, compiler_options={'xla_backend_optimization_level': 0})
+run = functools.partial(jax.jit)
 RNG = np.random.default_rng(0)
 
 NETWORKS = {

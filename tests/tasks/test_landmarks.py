@@ -15,7 +15,7 @@ from ssljax.solvers import heatmaps
 SIDE, STRIDE, SIGMA, K = 32, 4, 6.0, 3
 SHAPE, SIZE = (SIDE, SIDE, 1), (8, 8)
 # Compiling is most of the time of these tests.
-run = functools.partial(jax.jit, compiler_options={'xla_backend_optimization_level': 0})
+run = functools.partial(jax.jit)
 
 
 def task_of(**options):

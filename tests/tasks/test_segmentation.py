@@ -51,32 +51,39 @@ def test_scales_are_taught_by_their_weights():
         task.supervised({'logits': LOGITS, 'scales': scales[:1]}, EXAMPLE)
 
 
-def test_consistency_and_transport():
+def test_predictions_move_with_their_view_and_what_it_did_not_see_teaches_nothing():
     prediction = TASK.decode({'logits': LOGITS})
+    np.testing.assert_allclose(prediction, jax.nn.softmax(LOGITS), rtol=1e-6)
     assert TASK.transport(prediction, None, None) is prediction
-    target = from_prediction(prediction)
-    assert not TASK.consistency({'logits': LOGITS}, target)['consistency'].any()
-    flip = views.flip_horizontal(1.0)(
-        jax.random.key(0), {'image': prediction['probs'][0]}
-    )
+    flip = views.flip_horizontal(1.0)(jax.random.key(0), {'image': prediction[0]})
     warp = jnp.stack([flip['warp']] * 2)
     moved = TASK.transport(prediction, None, warp)
-    np.testing.assert_allclose(
-        moved['probs'], prediction['probs'][:, :, ::-1], atol=1e-5
+    np.testing.assert_allclose(moved, prediction[:, :, ::-1], atol=1e-5)
+    down = jnp.eye(3).at[1, 2].set(2.0)  # by two rows: the first two were not seen
+    moved = TASK.transport(prediction, None, jnp.stack([down] * 2))
+    assert not moved[:, :2].any()
+    np.testing.assert_allclose(moved[:, 2:], prediction[:, :-2], atol=1e-5)
+    weight = from_prediction(moved).weight
+    np.testing.assert_array_equal(
+        weight, np.broadcast_to(np.arange(8) > 1, (2, 6, 8)).swapaxes(1, 2)
     )
-    unseen = {**moved, 'seen': jnp.zeros((2, 8, 6))}
-    apart = TASK.consistency({'logits': LOGITS}, from_prediction(unseen))
-    assert not apart['consistency'].any()
-    hard = tasks.segmentation(3, (8, 6, 1), consistency='cross_entropy')
-    ids = {'probs': jnp.argmax(LOGITS, -1)}
-    found = hard.consistency({'logits': LOGITS}, from_prediction(ids))['consistency']
-    np.testing.assert_allclose(found, -jnp.log(prediction['probs'].max(-1)), atol=1e-6)
+
+
+def test_methods_bring_the_consistency_unless_it_is_given():
+    assert TASK.consistency is None
+    task = tasks.segmentation(3, (8, 6, 1), consistency=losses.cross_entropy)
+    ids = from_prediction(TASK.decode({'logits': LOGITS}))._replace(
+        value=jnp.argmax(LOGITS, -1)
+    )
+    found = task.consistency({'logits': LOGITS}, ids)['consistency']
+    expected = -jnp.log(jax.nn.softmax(LOGITS).max(-1))
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def rows_of(metric, found, true, classes=2, **example):
     probs = jax.nn.one_hot(jnp.asarray(found, jnp.int32), classes)
     example = {'mask': jnp.asarray(true, jnp.int32), **example}
-    return jax.device_get(metric.rows({'probs': probs}, example))
+    return jax.device_get(metric.rows(probs, example))
 
 
 @pytest.mark.parametrize('axes', ['2d', '3d'])

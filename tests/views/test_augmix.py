@@ -6,12 +6,11 @@ from ssljax import views
 from ssljax.contracts import InputError
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (12, 12, 3)).astype(np.uint8)
-QUICK = {'xla_backend_optimization_level': 0}  # compiling is most of the time
 
 
 def draw(view, image, rows):
     keys = jax.random.split(jax.random.key(0), rows)
-    run = jax.jit(jax.vmap(view, in_axes=(0, None)), compiler_options=QUICK)
+    run = jax.jit(jax.vmap(view, in_axes=(0, None)))
     return np.array(run(keys, {'image': image})['image'])
 
 

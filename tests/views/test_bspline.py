@@ -9,12 +9,11 @@ from ssljax import views
 from ssljax.contracts import InputError
 
 KEYS = jax.random.split(jax.random.key(0), 12)
-QUICK = {'xla_backend_optimization_level': 0}  # compiling is most of the time
 
 
 def _flows(shape, **given):
     many = jax.vmap(lambda key: views.diffeomorphism(key, shape, **given))
-    return np.asarray(jax.jit(many, compiler_options=QUICK)(KEYS))
+    return np.asarray(jax.jit(many)(KEYS))
 
 
 @pytest.mark.parametrize('shape', [(40, 32), (29, 30, 31)])
@@ -67,9 +66,7 @@ def test_image_and_mask_bend_alike():
         'image': disc[..., None].astype(np.float32),
         'mask': disc.astype(np.int32),
     }
-    got = jax.jit(views.bspline(most=(0.2, 0.2)), compiler_options=QUICK)(
-        KEYS[3], example
-    )
+    got = jax.jit(views.bspline(most=(0.2, 0.2)))(KEYS[3], example)
     mask = np.asarray(got['mask']) == 1
     assert (mask != disc).sum() > 10
     assert ((np.asarray(got['image'])[..., 0] > 0.5) == mask).mean() > 0.99

@@ -9,7 +9,6 @@ from ssljax import views
 from ssljax.contracts import InputError
 
 KEYS = jax.random.split(jax.random.key(0), 200)
-QUICK = {'xla_backend_optimization_level': 0}  # compiling is most of the time
 
 
 def _numbered(shape):
@@ -19,7 +18,7 @@ def _numbered(shape):
 
 
 def draw(view, example):
-    many = jax.jit(jax.vmap(view, in_axes=(0, None)), compiler_options=QUICK)
+    many = jax.jit(jax.vmap(view, in_axes=(0, None)))
     return jax.device_get(many(KEYS, example))
 
 

@@ -10,7 +10,6 @@ from ssljax.contracts import InputError
 from ssljax.views.ctaugment import Choice
 
 IMAGE = np.random.default_rng(0).integers(0, 256, (12, 12, 3)).astype(np.uint8)
-QUICK = {'xla_backend_optimization_level': 0}  # compiling is most of the time
 
 
 @pytest.fixture(scope='module')
@@ -21,9 +20,7 @@ def policy():
 @pytest.fixture(scope='module')
 def strong(policy):
     """``strong(bins, seed)`` -> (examples, choices) of 256 draws."""
-    run = jax.jit(
-        jax.vmap(policy.view, in_axes=(0, None, None)), compiler_options=QUICK
-    )
+    run = jax.jit(jax.vmap(policy.view, in_axes=(0, None, None)))
 
     def draw(bins, seed=0):
         return run(jax.random.split(jax.random.key(seed), 256), {'image': IMAGE}, bins)
@@ -67,7 +64,7 @@ def test_rates_are_moving_averages_of_what_went_well(policy):
 
 def test_a_probe_ignores_the_bins_and_its_magnitudes_reach_everywhere(policy):
     keys = jax.random.split(jax.random.key(1), 64)
-    run = jax.jit(jax.vmap(policy.probe, in_axes=(0, None)), compiler_options=QUICK)
+    run = jax.jit(jax.vmap(policy.probe, in_axes=(0, None)))
     seen, choice = run(keys, {'image': IMAGE, 'landmarks': np.ones((1, 2), np.float32)})
     assert choice.op.shape == (64, 2) and np.array(choice.bin).max() == 16
     assert seen['landmarks'].shape == (64, 1, 2)

@@ -6,14 +6,13 @@ import numpy as np
 from ssljax import views
 from ssljax.views import warp
 
-QUICK = {'xla_backend_optimization_level': 0}  # compiling is most of the time
 Y, X = np.mgrid[:32, :40]
 RAMP = np.stack([X, Y], axis=-1).astype(np.float32)  # each pixel says where it was
 
 
 def draw(view, example, seeds=8):
     keys = jax.random.split(jax.random.key(0), seeds)
-    many = jax.jit(jax.vmap(view, in_axes=(0, None)), compiler_options=QUICK)
+    many = jax.jit(jax.vmap(view, in_axes=(0, None)))
     return jax.device_get(many(keys, example))
 
 

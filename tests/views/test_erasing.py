@@ -6,12 +6,11 @@ from ssljax import views
 from ssljax.contracts import InputError
 
 IMAGE = np.random.default_rng(0).random((20, 30, 3)).astype(np.float32)
-QUICK = {'xla_backend_optimization_level': 0}  # compiling is most of the time
 
 
 def draw(view, rows=256):
     keys = jax.random.split(jax.random.key(0), rows)
-    run = jax.jit(jax.vmap(view, in_axes=(0, None)), compiler_options=QUICK)
+    run = jax.jit(jax.vmap(view, in_axes=(0, None)))
     return np.array(run(keys, {'image': IMAGE})['image'])
 
 

@@ -8,13 +8,12 @@ from PIL import Image
 from ssljax import views
 from ssljax.contracts import InputError
 
-QUICK = {'xla_backend_optimization_level': 0}  # compiling is most of the time
 IMAGE = np.random.default_rng(0).random((12, 16, 1)).astype(np.float32)
 
 
 def draw(view, example, seeds):
     keys = jax.random.split(jax.random.key(0), seeds)
-    many = jax.jit(jax.vmap(view, in_axes=(0, None)), compiler_options=QUICK)
+    many = jax.jit(jax.vmap(view, in_axes=(0, None)))
     return jax.device_get(many(keys, example))
 
 

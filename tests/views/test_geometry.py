@@ -7,7 +7,6 @@ import pytest
 from ssljax import views
 from ssljax.contracts import InputError
 
-QUICK = {'xla_backend_optimization_level': 0}  # compiling is most of the time
 KEY = jax.random.key(0)
 IMAGE = np.random.default_rng(0).random((6, 8, 2)).astype(np.float32)
 
@@ -15,7 +14,7 @@ IMAGE = np.random.default_rng(0).random((6, 8, 2)).astype(np.float32)
 def draw(view, example, seeds=8):
     """The view of one example under several keys, [seeds, ...]."""
     keys = jax.random.split(jax.random.key(0), seeds)
-    many = jax.jit(jax.vmap(view, in_axes=(0, None)), compiler_options=QUICK)
+    many = jax.jit(jax.vmap(view, in_axes=(0, None)))
     return jax.device_get(many(keys, example))
 
 

@@ -13,7 +13,6 @@ from ssljax.contracts import InputError
 from ssljax.views import joints, mixing
 
 KEY = jax.random.key(0)
-QUICK = {'xla_backend_optimization_level': 0}  # compiling is most of the time
 U, H, W, K = 8, 64, 48, 6
 RNG = np.random.default_rng(0)
 IMAGES = jnp.asarray(RNG.uniform(1, 2, (U, H, W, 1)), jnp.float32)
@@ -26,9 +25,6 @@ VIEWS = {
     'joco': joints.joco(),
     'jccm': joints.jccm(),
 }
-
-
-jit = functools.partial(jax.jit, compiler_options=QUICK)
 
 
 def channels_last(x):
@@ -131,14 +127,14 @@ def test_official_extra_affine(golden):
 @pytest.mark.parametrize('name', VIEWS)
 def test_the_same_on_several_devices(name):
     """Rows draw by their number, and mates are those of the whole batch."""
-    view = jit(VIEWS[name])
+    view = jax.jit(VIEWS[name])
     alone = view(KEY, IMAGES, JOINTS, SEEN)
     assert alone.shape == IMAGES.shape and alone.dtype == IMAGES.dtype
     changed = (alone != IMAGES).reshape(U, -1).mean(1)
     assert (changed > 0).all()
     mesh = jax.make_mesh((4,), ('data',), axis_types=(AxisType.Auto,))
     spec = PartitionSpec('data')
-    split = jit(
+    split = jax.jit(
         jax.shard_map(
             functools.partial(VIEWS[name], KEY),
             mesh=mesh,
@@ -152,7 +148,7 @@ def test_the_same_on_several_devices(name):
 def test_boxes_lie_about_seen_joints_of_the_named_size():
     one = jnp.zeros((U, K), bool).at[:, 2].set(True)
     at = JOINTS.at[:, 2].set(jnp.array([[W / 2, H / 2]]))
-    cut = jit(joints.joint_cutout(1, half=(0.1, 0.2), jitter=0.0))
+    cut = jax.jit(joints.joint_cutout(1, half=(0.1, 0.2), jitter=0.0))
     for key in jax.random.split(KEY, 4):
         rows, columns = (
             (np.asarray(cut(key, IMAGES, at, one))[..., 0] == 0).any(axis)
@@ -169,7 +165,7 @@ def test_boxes_lie_about_seen_joints_of_the_named_size():
 
 def test_height_and_width_stay_what_they_are():
     """The official boxes never reach the rows below the width."""
-    view = jit(joints.cutout())
+    view = jax.jit(joints.cutout())
     cut = sum(view(k, IMAGES, JOINTS, SEEN) == 0 for k in jax.random.split(KEY, 16))
     share = np.asarray(cut > 0)[..., 0].mean(0)
     assert share.mean(1)[W:].min() > 0.1 and share.mean(0)[-8:].min() > 0.1
@@ -187,10 +183,10 @@ def test_patches_come_from_joints_of_a_mate():
     images = jnp.where(patch == 0, 100 * number, jnp.broadcast_to(number, patch.shape))
     small = {'half': (0.05, 0.1), 'jitter': 0.0}
     view = joints.cut_occlude(1, **small)
-    got = np.asarray(jit(view)(KEY, images, at, SEEN[:, :1]))
+    got = np.asarray(jax.jit(view)(KEY, images, at, SEEN[:, :1]))
     centre = got[:, 32, 24, 0]
     assert set(centre) <= set(100 * np.arange(1.0, U + 1)) and len(set(centre)) > 2
-    blended = jit(joints.cut_occlude(1, share=0.5, **small))(
+    blended = jax.jit(joints.cut_occlude(1, share=0.5, **small))(
         KEY, images, at, SEEN[:, :1]
     )
     own = 100 * np.arange(1.0, U + 1)
@@ -200,7 +196,7 @@ def test_patches_come_from_joints_of_a_mate():
 def test_only_confident_joints_are_occluded():
     score = jnp.full((U, K), 0.89).at[: U // 2, 3].set(0.9)
     view = joints.occlude_confident(half=4 / H, probability=1.0)
-    got = np.asarray(jit(view)(KEY, IMAGES, JOINTS, score))[..., 0]
+    got = np.asarray(jax.jit(view)(KEY, IMAGES, JOINTS, score))[..., 0]
     changed = got != np.asarray(IMAGES)[..., 0]
     assert not changed[U // 2 :].any()
     for row in range(U // 2):

@@ -10,7 +10,6 @@ from ssljax.views.points import move_boxes
 
 RNG = np.random.default_rng(0)
 KEY = jax.random.key(0)
-QUICK = {'xla_backend_optimization_level': 0}  # compiling is most of the time
 BOXES = np.float32([[5, 2, 1, 4, 2, 1.5, 0.4], [-6, -3, 0, 3, 1, 2, -2.5]])
 
 
@@ -38,7 +37,7 @@ EXAMPLE = {
 
 def draw(view, example, seeds):
     keys = jax.random.split(KEY, seeds)
-    many = jax.jit(jax.vmap(view, in_axes=(0, None)), compiler_options=QUICK)
+    many = jax.jit(jax.vmap(view, in_axes=(0, None)))
     return jax.device_get(many(keys, example))
 
 

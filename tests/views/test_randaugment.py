@@ -12,14 +12,11 @@ from ssljax.views import policies
 from ssljax.views.randaugment import POOLS, Pool, branch
 
 ROWS = 256
-QUICK = {'xla_backend_optimization_level': 0}  # compiling is most of the time
 
 
 def draw(view, example, rows=ROWS, seed=0):
     keys = jax.random.split(jax.random.key(seed), rows)
-    return jax.jit(jax.vmap(view, in_axes=(0, None)), compiler_options=QUICK)(
-        keys, example
-    )
+    return jax.jit(jax.vmap(view, in_axes=(0, None)))(keys, example)
 
 
 def test_a_policy_is_pillows_one_operation_after_the_other(pillow, pictures):

@@ -11,6 +11,10 @@ from ssljax.views import mixing, regions
 KEYS = jax.random.split(jax.random.key(0), 300)
 
 
+def draw(view):
+    return np.asarray(jax.jit(jax.vmap(view))(KEYS))
+
+
 def test_unimatch_pastes_labels_confidences_and_ignored_pixels_alike(golden):
     case = golden('segmentation_unimatch_cutmix_loss')
 
@@ -47,7 +51,7 @@ def test_unimatch_pastes_labels_confidences_and_ignored_pixels_alike(golden):
 def test_unimatch_draws_boxes_of_the_official_areas(golden):
     """Of 16x16 pixels 2 to 40 %, sides rounded."""
     official = golden('segmentation_unimatch_cutmix_loss')['out_official_boxes_area']
-    own = mixing.random_boxes(KEYS[0], 4000, (16, 16)).sum((1, 2))
+    own = draw(lambda key: mixing.random_boxes(key, 16, (16, 16))).sum((2, 3))
     assert own.min() <= official.min() and official.max() <= own.max() <= 120
     # 20 of theirs; their mean is known to 5.
     assert abs(float(own.mean()) - official.mean()) < 10
@@ -56,8 +60,7 @@ def test_unimatch_draws_boxes_of_the_official_areas(golden):
 def test_bcp_masks_and_mixtures(golden):
     case = golden('segmentation_bcp_acdc_masks_losses')
     shape = tuple(case['in_size'])
-    boxes = jax.vmap(lambda key: regions.one_box(key, shape)[0])(KEYS)
-    boxes = np.asarray(boxes)
+    boxes = draw(lambda key: regions.one_box(key, shape)[0])
     assert (boxes.sum((1, 2)) == 16 * 16).all()
     drawn = {box.tobytes() for box in boxes}
     assert len(drawn) == 8 * 8  # and none at the far border
@@ -81,13 +84,13 @@ def test_bcp_masks_and_mixtures(golden):
 
 
 def test_a_box_in_a_volume():
-    box = np.asarray(regions.one_box(KEYS[1], (6, 9, 12)))
-    assert box.shape == (1, 6, 9, 12) and box.sum() == 4 * 6 * 8
+    boxes = draw(lambda key: regions.one_box(key, (6, 9, 12)))
+    assert boxes.shape == (300, 1, 6, 9, 12)
+    assert (boxes.sum((1, 2, 3, 4)) == 4 * 6 * 8).all()
 
 
 def test_columns_go_through_all_slices():
-    drawn = jax.vmap(lambda key: regions.columns(key, 4, (3, 16, 16)))(KEYS)
-    drawn = np.asarray(drawn)
+    drawn = draw(lambda key: regions.columns(key, 4, (3, 16, 16)))
     assert drawn.shape == (300, 4, 3, 16, 16)
     assert (drawn == drawn[:, :, :1]).all()
     # Where nothing is clipped, all boxes of a batch have the same sides.

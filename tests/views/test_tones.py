@@ -10,12 +10,11 @@ from ssljax.views import colour, tones
 
 IMAGE = np.random.default_rng(0).integers(40, 200, (8, 8, 3)).astype(np.uint8)
 FLOAT = IMAGE.astype(np.float32) / 255
-QUICK = {'xla_backend_optimization_level': 0}  # compiling is most of the time
 
 
 def draw(view, image=IMAGE, rows=128):
     keys = jax.random.split(jax.random.key(0), rows)
-    run = jax.jit(jax.vmap(view, in_axes=(0, None)), compiler_options=QUICK)
+    run = jax.jit(jax.vmap(view, in_axes=(0, None)))
     return np.array(run(keys, {'image': image, 'label': 1})['image'])
 
 

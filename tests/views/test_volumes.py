@@ -11,12 +11,11 @@ RNG = np.random.default_rng(0)
 IMAGE = RNG.random((4, 6, 6, 1)).astype(np.float32)
 MASK = np.arange(144, dtype=np.int32).reshape(4, 6, 6)
 KEY = jax.random.key(0)
-QUICK = {'xla_backend_optimization_level': 0}  # compiling is most of the time
 
 
 def draw(view, example, seeds):
     keys = jax.random.split(KEY, seeds)
-    many = jax.jit(jax.vmap(view, in_axes=(0, None)), compiler_options=QUICK)
+    many = jax.jit(jax.vmap(view, in_axes=(0, None)))
     return jax.device_get(many(keys, example))
 
 
@@ -89,7 +88,7 @@ def test_intensities_change_as_said():
     image = 3 * IMAGE - 1  # a scan's units
 
     def seen(**given):
-        view = jax.jit(views.intensity3d(**given), compiler_options=QUICK)
+        view = jax.jit(views.intensity3d(**given))
         return np.asarray(view(KEY, {'image': image})['image'])
 
     low, span, mean = image.min(), np.ptp(image), image.mean()

@@ -12,7 +12,6 @@ from ssljax.contracts import InputError
 from ssljax.views import coordinates
 
 KEY = jax.random.key(0)
-QUICK = {'xla_backend_optimization_level': 0}  # compiling is most of the time
 RNG = np.random.default_rng(0)
 TURN = np.float32([[0.8, -0.6, 9], [0.6, 0.8, -4], [0, 0, 1]])  # whole pixels meet
 LEAN = np.float32([[1.1, 0.2, -3], [-0.1, 0.9, 2], [0.004, -0.003, 1]])
@@ -76,9 +75,7 @@ def test_what_moves_in():
     step = np.float32([[1, 0, 1.5], [0, 1, 0], [0, 0, 1]])
 
     def row(**given):
-        return jax.jit(
-            lambda one: views.resample(one, step, **given), compiler_options=QUICK
-        )(image)[0]
+        return jax.jit(lambda one: views.resample(one, step, **given))(image)[0]
 
     np.testing.assert_allclose(row(), [[0, 0], [0.5, 1], [2, 3]])
     np.testing.assert_allclose(row(fill=10.0), [[10, 10], [5.5, 6], [2, 3]])
@@ -99,7 +96,7 @@ def test_identity_is_exact_and_adds_what_was_missing(size):
         'boxes': np.float32([[0.1] * d + [2.2] * d, [1.5] * d + [1.5] * d]),
         'label': 3,
     }
-    got = jax.jit(views.move, compiler_options=QUICK)(example, jnp.eye(d + 1))
+    got = jax.jit(views.move)(example, jnp.eye(d + 1))
     expected = jax.jit(views.as_float)(example['image'])
     np.testing.assert_array_equal(got['image'], expected)
     for name in 'mask', 'landmarks', 'boxes', 'label':
@@ -120,7 +117,7 @@ def test_masks_and_boxes_go_where_the_pixels_go(matrix):
         'mask': there.astype(np.int32),
         'boxes': box,
     }
-    got = jax.jit(views.move, compiler_options=QUICK)(example, matrix)
+    got = jax.jit(views.move)(example, matrix)
     image, mask = np.asarray(got['image'][..., 0]), np.asarray(got['mask'])
     assert (mask == 255).any()
     seen = mask != 255
@@ -146,7 +143,7 @@ def test_boxes_and_landmarks_that_leave():
         'valid': np.array([True, True, True, False]),
     }
     by = np.float32([[1, 0, 6], [0, 1, 0], [0, 0, 1]])
-    move = jax.jit(functools.partial(views.move, min_area=0.3), compiler_options=QUICK)
+    move = jax.jit(functools.partial(views.move, min_area=0.3))
     got = move(example, by)
     assert got['visible'].tolist() == [True, False, False]
     assert got['valid'].tolist() == [True, False, True, False]
@@ -162,10 +159,8 @@ def test_warps_compose(turn):
         'image': np.zeros((8, 9, 1), np.float32),
         'landmarks': np.float32([[2, 3], [6, 1]]),
     }
-    twice = jax.jit(
-        lambda one: views.move(views.move(one, turn), LEAN), compiler_options=QUICK
-    )(example)
-    once = jax.jit(views.move, compiler_options=QUICK)(example, LEAN @ turn)
+    twice = jax.jit(lambda one: views.move(views.move(one, turn), LEAN))(example)
+    once = jax.jit(views.move)(example, LEAN @ turn)
     np.testing.assert_allclose(twice['warp'], once['warp'], rtol=1e-5)
     np.testing.assert_allclose(twice['landmarks'], once['landmarks'], rtol=1e-5)
     undo = np.linalg.inv(once['warp'])
