@@ -14,7 +14,7 @@ def dots(method: str, **args) -> ConfigDict:
     config = base(
         'dots:rows=750',
         method,
-        network={'name': 'pyramid_counter', 'channels': (16, 32, 64)},
+        network={'name': 'pyramid_counter', 'channels': (8, 16, 32)},
         views={'weak': {'flip_horizontal': {}, 'flip_vertical': {}}},
         **args,
     )
@@ -22,5 +22,6 @@ def dots(method: str, **args) -> ConfigDict:
     config.labels = 16
     config.reading = {'validation': 50, 'test': 200}
     config.batch_size = 8
-    config.steps = 1000
+    config.steps = 400
+    config.optimizer.warmup = 50
     return config

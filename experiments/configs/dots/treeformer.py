@@ -17,7 +17,7 @@ def get_config():
         rank_weight=1.0,
         token_weight=1.0,
         weight=1.0,
-        ratio=2.0,
+        ratio=1.0,
     )
     config.ramp = 0.2
     return config

@@ -20,7 +20,7 @@ def faces(method: str, **args) -> ConfigDict:
     config = base(
         'scratch/faces.npz',
         method,
-        network={'name': 'landmark_cnn', 'channels': (16, 32)},
+        network={'name': 'landmark_cnn', 'channels': (8, 16)},
         views={
             'weak': {
                 'affine': {'degrees': 15.0, 'scale': (0.9, 1.1), 'translate': 0.04}
@@ -39,6 +39,9 @@ def faces(method: str, **args) -> ConfigDict:
     )
     config.labels = TENTH // 2
     config.reading = {'validation': 300, 'groups': 'person'}
-    config.batch_size = 16
-    config.steps = 1500
+    config.batch_size = 8
+    config.steps = 400
+    config.optimizer.lr = 4e-3
+    config.optimizer.warmup = 50
+    config.eval_every = 400
     return config

@@ -11,6 +11,6 @@ from experiments.configs.faces.common import faces
 
 def get_config():
     """Returns the configuration."""
-    config = faces('mean_teacher', student_view='strong', weight=1.0, ratio=1.0)
+    config = faces('mean_teacher', student_view='strong', weight=0.3, ratio=1.0)
     config.ramp = 0.4
     return config

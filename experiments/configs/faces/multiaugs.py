@@ -20,7 +20,7 @@ def get_config():
         paths=('JOCO', 'JCCM'),
         networks=1,
         equal=False,
-        weight=1.0,
+        weight=0.3,
         ratio=1.0,
     )
     config.ramp = 0.4

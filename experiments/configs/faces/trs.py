@@ -15,7 +15,7 @@ def get_config():
         'trs',
         decay=0.99,
         reviewer_decay=0.998,
-        teacher_weight=0.5,
-        reviewer_weight=0.5,
+        teacher_weight=0.15,
+        reviewer_weight=0.15,
         ratio=1.0,
     )

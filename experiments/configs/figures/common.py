@@ -19,7 +19,7 @@ def figures(method: str, **args) -> ConfigDict:
     config = base(
         DATA,
         method,
-        network={'name': 'landmark_cnn', 'channels': (16, 32), 'norm': 'batch'},
+        network={'name': 'landmark_cnn', 'channels': (8, 16), 'norm': 'batch'},
         views={
             name: {'affine': turned, 'jitter': colours} for name in ('weak', 'strong')
         },
@@ -29,6 +29,8 @@ def figures(method: str, **args) -> ConfigDict:
     config.task = ConfigDict({'name': 'landmarks', 'sigma': 4.0, 'normaliser': (6, 8)})
     config.reading = {'with_labelled': False}
     config.batch_size = 16
-    config.steps = 1000
+    config.steps = 500
+    config.optimizer.lr = 4e-3
+    config.optimizer.warmup = 50
     config.ema = 0.99
     return config

@@ -13,7 +13,7 @@ from ml_collections import ConfigDict
 from experiments.configs.figures.common import figures
 
 NETWORK = {'name': 'pose_prior', 'hidden': (64, 64, 64)}
-CURRICULUM = {'middle_from': 500, 'clean_from': 1000}
+CURRICULUM = {'middle_from': 250, 'clean_from': 500}
 
 
 def get_config():
@@ -21,5 +21,5 @@ def get_config():
     config = figures('pose_prior', **CURRICULUM)
     config.networks = ConfigDict({'network': NETWORK})
     config.batch_size = 64
-    config.steps = 2000
+    config.steps = 1000
     return config

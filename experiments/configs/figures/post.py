@@ -22,19 +22,23 @@ def get_config():
     config.order = ('source', 'poses', 'adapt')
     config.stages = ConfigDict(
         {
-            'source': {'method': 'supervised', 'steps': 1000, 'args': {'view': 'weak'}},
+            'source': {'method': 'supervised', 'steps': 500, 'args': {'view': 'weak'}},
             'poses': {
                 'method': 'pose_prior',
-                'steps': 2000,
+                'steps': 1000,
                 'network': NETWORK,
                 'args': CURRICULUM,
             },
             'adapt': {
                 'method': 'post',
-                'steps': 600,
+                'steps': 300,
                 'start_from': 'source',
                 'given': {'prior': 'poses'},
-                'args': {'feature_weight': 1e-3, 'prior_weight': 1e-4},
+                'args': {
+                    'feature_weight': 1e-4,
+                    'prior_weight': 1e-3,
+                    'sigma': 1.0,
+                },
             },
         }
     )
