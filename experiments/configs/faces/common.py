@@ -5,6 +5,9 @@ people to train and 69 others to test on; a twentieth of the frames keeps its la
 1254 never had any (``python -m experiments.unpack --set=faces
 --output=scratch/faces.npz``). The pictures may be used for research and not be
 published.
+
+Begun with 400 steps and a rate that stays high: the labels alone then had an NME of
+13.2 % over three seeds and an average behind its student; Mean Teacher, in two, no less.
 """
 
 from ml_collections import ConfigDict
@@ -40,8 +43,9 @@ def faces(method: str, **args) -> ConfigDict:
     config.labels = TENTH // 2
     config.reading = {'validation': 300, 'groups': 'person'}
     config.batch_size = 8
-    config.steps = 400
+    config.steps = 600
     config.optimizer.lr = 4e-3
     config.optimizer.warmup = 50
-    config.eval_every = 400
+    config.optimizer.decay = 'cosine'
+    config.eval_every = 600
     return config
