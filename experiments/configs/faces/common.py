@@ -7,7 +7,7 @@ people to train and 69 others to test on; a twentieth of the frames keeps its la
 published.
 
 Begun with 400 steps and a rate that stays high: the labels alone then had an NME of
-13.2 % over three seeds, and an average behind its student; Mean Teacher no less, in two.
+13.2 % over three seeds, the average behind its student; Mean Teacher in two no less.
 """
 
 from ml_collections import ConfigDict
