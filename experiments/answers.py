@@ -17,14 +17,17 @@ def writer(prediction: Any, classes: Sequence[str]) -> tuple[list[str], Lines]:
     """Returns the heads of a table's columns, and what writes an example's lines.
 
     Args:
-      prediction: of a batch, numpy: probabilities [n, C]; or a mapping with 'landmarks'
-        [n, K, 2] and 'score' [n, K], of clips with a frame axis after n; or with
-        'count' [n]; or with 'probs' [n, *S, C] of sites.
+      prediction: of a batch, numpy: probabilities [n, C], or [n, *S, C] of sites; or a
+        mapping with 'landmarks' [n, K, 2] and 'score' [n, K], of clips with a frame
+        axis after n; or with 'count' [n].
       classes: names of the C classes.
 
     Raises:
       InputError: if it is none of these.
     """
+    if of_sites(prediction):
+        number = np.shape(prediction)[-1]
+        return [f'sites of {name}' for name in names_of(classes, number)], _sites
     if not isinstance(prediction, Mapping):
         return ['label', 'confidence'], lambda one: _label(one, classes)
     if 'landmarks' in prediction:
@@ -33,12 +36,14 @@ def writer(prediction: Any, classes: Sequence[str]) -> tuple[list[str], Lines]:
         return ['frame'] * (len(lead) == 2) + heads, _landmarks
     if 'count' in prediction:
         return ['count'], lambda one: iter([[f'{one["count"]:.3f}']])
-    if 'probs' in prediction:
-        number = np.shape(prediction['probs'])[-1]
-        return [f'sites of {name}' for name in names_of(classes, number)], _sites
     raise InputError(
         f'The network answers {sorted(prediction)}, which has no form of a table.'
     )
+
+
+def of_sites(prediction: Any) -> bool:
+    """Says whether a prediction is probabilities [n, *S, C] of sites."""
+    return not isinstance(prediction, Mapping) and np.ndim(prediction) > 2
 
 
 def names_of(classes: Sequence[str], number: int) -> list[str]:
@@ -46,8 +51,7 @@ def names_of(classes: Sequence[str], number: int) -> list[str]:
     return list(classes) if len(classes) == number else list(map(str, range(number)))
 
 
-def _sites(one: Mapping[str, np.ndarray]) -> Iterator[list[Any]]:
-    probs = one['probs']
+def _sites(probs: np.ndarray) -> Iterator[list[Any]]:
     yield np.bincount(probs.argmax(-1).reshape(-1), minlength=probs.shape[-1]).tolist()
 
 

@@ -28,7 +28,7 @@ def scored(task: Task, found: Mapping[str, Any]) -> dict[str, np.ndarray]:
     )
     scores = tasks.overlaps(rows['overlap'])
     if 'surfaces' in rows:
-        classes = found['answer']['probs'].shape[-1]
+        classes = found['answer'].shape[-1]
         scores |= tasks.distances(rows['surfaces'], classes)
     return {name: x for name, x in scores.items() if name != 'one_empty'}
 

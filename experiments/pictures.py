@@ -24,9 +24,8 @@ import numpy as np
 from absl import flags
 
 from experiments import build, launch, masks
-from ssljax.contracts import InputError, Method, State, inputs_of
+from ssljax.contracts import IGNORED, InputError, Method, State, inputs_of
 from ssljax.data import checks, collate
-from ssljax.losses import IGNORED
 from ssljax.programs.job import Job
 from ssljax.tasks import landmark_metrics
 
@@ -175,13 +174,13 @@ def outlines(path: Path, found: Mapping[str, Any], count: int) -> None:
 
     def draw(axes, row):
         image, true = found['image'][row], found['mask'][row]
-        said = found['answer']['probs'][row].argmax(-1)
+        said = found['answer'][row].argmax(-1)
         if true.ndim == 3:
             shown = ((true > 0) & (true != IGNORED)).sum((1, 2)).argmax()
             image, true, said = image[shown], true[shown], said[shown]
         _show(axes, image)
         for mask, colour in ((true, 'C2'), (said, 'C3')):
-            for c in range(1, found['answer']['probs'].shape[-1]):
+            for c in range(1, found['answer'].shape[-1]):
                 if 0 < (mask == c).sum() < mask.size:
                     axes.contour(mask == c, [0.5], colors=colour, linewidths=0.7)
         axes.set_title(f'{100 * dice[row]:.0f} %', fontsize=6, pad=2)

@@ -64,8 +64,8 @@ def main() -> None:
                     one = jax.tree.map(lambda x, at=row - first: x[at], found)
                     for line in write(one):
                         table.writerow([source.name(int(row)), *line])
-                if isinstance(found, dict) and 'probs' in found:
-                    ids = found['probs'][: len(rows)].argmax(-1)
+                if answers.of_sites(found):
+                    ids = found[: len(rows)].argmax(-1)
                     masks.append(ids.astype(np.uint8))
                 bar.update(len(rows))
         if masks:

@@ -21,7 +21,7 @@ import numpy as np
 from absl import flags
 
 from experiments import launch
-from ssljax.contracts import InputError
+from ssljax.contracts import IGNORED, InputError
 from ssljax.data import checks, tokens
 
 _SET = flags.DEFINE_string('set', None, 'Which set: cifar10, esc10, faces, agnews ...')
@@ -202,7 +202,7 @@ def hippocampus(shared: Path) -> dict[str, np.ndarray]:
     shapes, begins = found['shapes'].astype(int), found['offsets'][:-1]
     count, size = len(shapes), (48, 64, 48)
     image = np.zeros((count, *size), np.uint8)
-    mask = np.full((count, *size), 255, np.uint8)
+    mask = np.full((count, *size), IGNORED, np.uint8)
     for row, (shape, begin) in enumerate(zip(shapes, begins, strict=True)):
         low = [(s - n) // 2 for s, n in zip(size, shape[::-1], strict=True)]
         place = tuple(slice(a, a + n) for a, n in zip(low, shape[::-1], strict=True))

@@ -36,6 +36,11 @@ Schedule = Callable[[Any], Any]
 """``step -> float``; every moving number is ``float | Schedule``."""
 
 
+IGNORED = 255
+"""The class of sites of a mask that nobody labelled, or that are filled up around an
+image: they teach nothing and are not scored."""
+
+
 class InputError(ValueError):
     """What the user gave can't be used.
 

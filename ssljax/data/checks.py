@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from ssljax.contracts import InputError
+from ssljax.contracts import IGNORED, InputError
 
 
 def known(what: str, name: str, names: Iterable[str]) -> None:
@@ -78,14 +78,14 @@ def masks(name: str, values: np.ndarray, num_classes: int | None) -> None:
     """
     if not np.issubdtype(values.dtype, np.integer):
         raise InputError(f'{name} is {values.dtype}; give class numbers, integers.')
-    most = 255 if num_classes is None else num_classes
-    bad = (values < 0) | ((values >= most) & (values != 255))
+    most = IGNORED if num_classes is None else num_classes
+    bad = (values < 0) | ((values >= most) & (values != IGNORED))
     if bad.any():
         row = int(np.argmax(bad.reshape(len(values), -1).any(axis=1)))
         last = 'C-1' if num_classes is None else num_classes - 1
         raise InputError(
             f'{name}[{row}] has a pixel of class {values[row][bad[row]][0]}; give 0 to '
-            f'{last}, or 255 for what is ignored.'
+            f'{last}, or {IGNORED} for what is ignored.'
         )
 
 

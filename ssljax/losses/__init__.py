@@ -1,5 +1,6 @@
 """Losses: free functions, per example, reduced by one ``masked_mean``."""
 
+from ssljax.contracts import IGNORED
 from ssljax.losses.adjustment import adjust_logits
 from ssljax.losses.classification import (
     cross_entropy,
@@ -18,8 +19,20 @@ from ssljax.losses.counting import (
     transport_loss,
     variation,
 )
-from ssljax.losses.distillation import distillation
+from ssljax.losses.distillation import (
+    decoupled_distillation,
+    distillation,
+    symmetric_kl,
+    teacher_mixture,
+)
 from ssljax.losses.fairness import fairness
+from ssljax.losses.features import (
+    attention_transfer,
+    cosine_alignment,
+    hidden_states,
+    hint,
+    matched_layers,
+)
 from ssljax.losses.graph import graph_contrastive
 from ssljax.losses.landmarks import (
     centre_focal,
@@ -28,9 +41,11 @@ from ssljax.losses.landmarks import (
     offset_distance,
     shape_invariance,
 )
+from ssljax.losses.noise_contrastive import noise_contrastive
+from ssljax.losses.norm_direction import class_means, norm_direction
 from ssljax.losses.reduce import masked_mean
+from ssljax.losses.relational import relational_angle, relational_distance
 from ssljax.losses.segmentation import (
-    IGNORED,
     dice_loss,
     focal_tversky,
     site_mean,
@@ -40,12 +55,16 @@ from ssljax.losses.segmentation import (
 __all__ = [
     'IGNORED',
     'adjust_logits',
+    'attention_transfer',
     'barlow_twins',
     'centre_focal',
+    'class_means',
     'coordinate_squares',
+    'cosine_alignment',
     'count_agreement',
     'count_error',
     'cross_entropy',
+    'decoupled_distillation',
     'dice_loss',
     'distillation',
     'entropy',
@@ -53,18 +72,27 @@ __all__ = [
     'focal_tversky',
     'graph_contrastive',
     'heatmap_squares',
+    'hidden_states',
+    'hint',
     'jensen_shannon',
     'kl_divergence',
     'masked_mean',
+    'matched_layers',
     'mean_squared_error',
+    'noise_contrastive',
+    'norm_direction',
     'nt_xent',
     'offset_distance',
     'ranking',
     'rectified_consistency',
+    'relational_angle',
+    'relational_distance',
     'shape_invariance',
     'site_mean',
     'site_weights',
     'symmetric_cross_entropy',
+    'symmetric_kl',
+    'teacher_mixture',
     'transport_loss',
     'variation',
 ]

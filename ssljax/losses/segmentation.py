@@ -12,11 +12,8 @@ import jax
 import jax.numpy as jnp
 
 from ssljax import shards
-from ssljax.contracts import Array, InputError
+from ssljax.contracts import IGNORED, Array, InputError
 from ssljax.losses.reduce import masked_mean
-
-IGNORED = 255
-"""The class id of sites that teach nothing and are not scored."""
 
 
 def dice_loss(

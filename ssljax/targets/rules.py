@@ -31,11 +31,12 @@ def from_prediction(prediction: PyTree) -> Targets:
         first axis (boxes, heatmaps).
 
     Returns:
-      Targets with weights of 1: float32 [...] for probabilities, [U] for a pytree.
+      Targets with weights of 1: float32 [...] for probabilities, [U] for a pytree. A
+      site whose probabilities are all 0, because no view saw it, weighs 0.
     """
     if hasattr(prediction, 'dtype'):
         probs = jax.lax.stop_gradient(jnp.asarray(prediction, jnp.float32))
-        return Targets(probs, jnp.ones(probs.shape[:-1], jnp.float32))
+        return Targets(probs, (probs != 0).any(-1).astype(jnp.float32))
     prediction = jax.lax.stop_gradient(prediction)
     rows = jax.tree.leaves(prediction)[0].shape[:1]
     return Targets(prediction, jnp.ones(rows, jnp.float32))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import jax
 import jax.numpy as jnp
 
 from ssljax import losses, views
-from ssljax.contracts import Array, InputError, Outputs, Task
+from ssljax.contracts import IGNORED, Array, InputError, Outputs, Task
 from ssljax.tasks import segmentation_metrics as metrics
+from ssljax.tasks.classification import consistent
 
 
 def segmentation(
@@ -21,8 +22,8 @@ def segmentation(
     background: bool = True,
     class_weights: Sequence[float] | None = None,
     scale_weights: Sequence[float] = (),
-    consistency: Literal['squares', 'cross_entropy'] = 'squares',
-    ignored: int = losses.IGNORED,
+    consistency: Callable | None = None,
+    ignored: int = IGNORED,
     spacing: bool = False,
     surfaces: bool = True,
 ) -> Task:
@@ -31,13 +32,15 @@ def segmentation(
     An example has ``image`` [*S, channels] float32 and ``mask`` [*S] int32, ids in
     [0, C) or ``ignored``; with ``spacing`` [d] float32 distances are in mm, without it
     in sites. Networks answer 'logits' [B, *S, C] and may answer 'scales', a tuple of
-    logits [B, *S, C] of several depths, the finest first. A prediction is {'probs': [B,
-    *S, C]} float32; transported it also has 'seen' [B, *S].
+    logits [B, *S, C] of several depths, the finest first. A prediction is the
+    probabilities [B, *S, C] float32; carried to another view, they are all 0 at sites
+    that one of the two views did not see, and ``targets.from_prediction`` weighs these
+    sites 0.
 
     Supervised terms, per example, whose means over the batch are the papers' losses:
     'cross_entropy' and 'dice', half of each, over all sites of the batch; or one of
-    them, or 'focal_tversky'. The consistency is one number a site, of targets with the
-    prediction as value. Scores: 'dice', 'jaccard', 'miou', 'hd95', 'asd', 'assd'.
+    them, or 'focal_tversky'. The consistency is one number a site. Scores: 'dice',
+    'jaccard', 'miou', 'hd95', 'asd', 'assd'.
 
     Args:
       num_classes: C, with the background, which is class 0.
@@ -48,8 +51,8 @@ def segmentation(
       class_weights: [C], of 'cross_entropy'; None is 1.
       scale_weights: of the losses of each of 'scales'; DS6 has (1, 0.66, 0.34). Without
         it only 'logits' are taught.
-      consistency: 'squares' of probabilities, mean over classes; or 'cross_entropy',
-        also against ids [B, *S].
+      consistency: ``(logits [B, *S, C], targets) -> [B, *S]``, as in
+        ``tasks.classification``; None leaves it to the method.
       ignored: the id that teaches nothing and is not scored.
       spacing: whether examples have it.
       surfaces: whether to score distances of surfaces, which needs scipy and some time.
@@ -71,10 +74,6 @@ def segmentation(
     kinds = ('dice_ce', 'cross_entropy', 'focal_tversky')
     if loss not in kinds:
         raise InputError(f'loss is {loss!r}; give one of {kinds}.')
-    if consistency not in ('squares', 'cross_entropy'):
-        raise InputError(
-            f"consistency is {consistency!r}; give 'squares' or 'cross_entropy'."
-        )
     if class_weights is not None and len(class_weights) != num_classes:
         raise InputError(
             f'class_weights is {tuple(class_weights)}; give {num_classes} numbers.'
@@ -136,19 +135,11 @@ def segmentation(
         dice = dice.mean() if background else dice[1:].mean()
         return {'cross_entropy': 0.5 * entropy, 'dice': 0.5 * rows(dice)}
 
-    def consistent(outputs, targets):
-        logits, target = logits_of(outputs), targets.value['probs']
-        if consistency == 'squares':
-            apart = losses.mean_squared_error(logits, target)
-        else:
-            apart = losses.cross_entropy(logits, target)
-        return {'consistency': apart * targets.value.get('seen', 1.0)}
-
     def transport(prediction, warp_from, warp_to):
         if warp_from is None and warp_to is None:
             return prediction
-        moved, seen = views.align(prediction['probs'], warp_from, warp_to)
-        return {'probs': moved, 'seen': seen.astype(jnp.float32)}
+        moved, seen = views.align(prediction, warp_from, warp_to)
+        return jnp.where(seen[..., None], moved, 0.0)
 
     example = {
         'image': jax.ShapeDtypeStruct(shape, jnp.float32),
@@ -159,13 +150,14 @@ def segmentation(
     scored = {'overlap': metrics.overlap(num_classes, ignored=ignored)}
     if surfaces:
         scored['surfaces'] = metrics.surfaces(num_classes, ignored=ignored)
-    return Task(
+    task = Task(
         example=example,
         inputs=('image',),
-        decode=lambda outputs: {'probs': jax.nn.softmax(logits_of(outputs))},
+        decode=lambda outputs: jax.nn.softmax(logits_of(outputs)),
         supervised=supervised,
-        consistency=consistent,
+        consistency=None,
         transport=transport,
         metrics=scored,
         score='dice',
     )
+    return task if consistency is None else consistent(task, consistency)

@@ -12,8 +12,7 @@ from typing import Any
 import jax.numpy as jnp
 import numpy as np
 
-from ssljax.contracts import InputError, Metric
-from ssljax.losses import IGNORED
+from ssljax.contracts import IGNORED, InputError, Metric
 
 
 def overlap(num_classes: int, *, ignored: int = IGNORED) -> Metric:
@@ -172,7 +171,7 @@ def surface_distances(
 
 def _ids(prediction, example, ignored):
     """Returns ids found, and true ones, -1 where ignored: [B, *S] int32."""
-    found = jnp.argmax(prediction['probs'], axis=-1).astype(jnp.int32)
+    found = jnp.argmax(prediction, axis=-1).astype(jnp.int32)
     true = jnp.asarray(example['mask'], jnp.int32)
     return found, jnp.where(true == ignored, -1, true)
 

@@ -20,7 +20,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from ssljax.contracts import Array, Example, InputError
+from ssljax.contracts import IGNORED, Array, Example, InputError
 from ssljax.views.coordinates import carry, hull, inside, inverse, product
 from ssljax.views.images import as_float
 
@@ -34,7 +34,7 @@ def move(
     *,
     shape: tuple[int, ...] | None = None,
     fill: Fill = 0.0,
-    ignore: int = 255,
+    ignore: int = IGNORED,
     min_area: float = 0.1,
     pixels: Callable | None = None,
 ) -> Example:
@@ -89,7 +89,7 @@ def displace(
     flow: Array,
     *,
     fill: Fill = 0.0,
-    ignore: int = 255,
+    ignore: int = IGNORED,
     min_area: float = 0.1,
 ) -> Example:
     """Moves every spatial field by a smooth field of displacements.

@@ -6,12 +6,9 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from ssljax.contracts import InputError
+from ssljax.contracts import IGNORED, InputError
 from ssljax.data import checks
 from ssljax.data.sources.arrays import Arrays
-
-IGNORED = 255
-"""The class of pixels that nobody labelled, or that are filled up around an image."""
 
 _PARTS = {
     'train': '',

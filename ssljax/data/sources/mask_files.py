@@ -10,9 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ssljax.contracts import InputError
+from ssljax.contracts import IGNORED, InputError
 from ssljax.data.sources import folders
-from ssljax.data.sources.mask_arrays import IGNORED
 from ssljax.data.sources.pictures import Pictures, measure
 from ssljax.data.sources.source import BadItem
 from ssljax.data.sources.volume_files import (
