@@ -1,15 +1,26 @@
 """Solvers: known answers to small problems, of arrays, with fixed iterations."""
 
-from ssljax.solvers import density, heatmaps, lucas_kanade
+from ssljax.solvers import (
+    acquisition,
+    density,
+    heatmaps,
+    lucas_kanade,
+    self_distillation,
+)
 from ssljax.solvers.components import (
     components,
     largest_component,
     largest_of_classes,
 )
 from ssljax.solvers.k_centre import k_centre
+from ssljax.solvers.robust_sampling import (
+    robust_distribution,
+    sample_without_replacement,
+)
 from ssljax.solvers.sinkhorn import sinkhorn
 
 __all__ = [
+    'acquisition',
     'components',
     'density',
     'heatmaps',
@@ -17,5 +28,8 @@ __all__ = [
     'largest_component',
     'largest_of_classes',
     'lucas_kanade',
+    'robust_distribution',
+    'sample_without_replacement',
+    'self_distillation',
     'sinkhorn',
 ]

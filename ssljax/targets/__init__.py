@@ -1,6 +1,6 @@
 """Target rules: what a teacher's opinion becomes before it teaches."""
 
-from ssljax.targets import bank
+from ssljax.targets import bank, crd
 from ssljax.targets.adaptive import gaussian, relative, self_adaptive
 from ssljax.targets.align import align, align_by_queue
 from ssljax.targets.annealing import tsa, tsa_schedule
@@ -25,6 +25,7 @@ __all__ = [
     'bank',
     'chain',
     'confident_share',
+    'crd',
     'curriculum',
     'dash',
     'from_logits',
