@@ -1,9 +1,11 @@
 """What a Method costs over the same mathematics written out by hand: nothing.
 
     python -m experiments.benchmarks.step_overhead
+    python -m experiments.benchmarks.step_overhead --landmarks
 
-FixMatch on images of the digits' size, the library's step, laid out on all devices as
-the launcher does it, against a step that imports nothing of ssljax but the network.
+FixMatch on images of the digits' size, or Mean Teacher on heatmaps of ten landmarks,
+the library's step, laid out on all devices as the launcher does it, against a step that
+imports nothing of ssljax but the network.
 Both are jitted with the state donated and run in turn, A B A B ..., so that a machine
 whose speed drifts slows both alike. Compared: the ratio of times, pair by pair; the
 FLOPs of the compiled programs; the traces; what is held twice while the step runs.
@@ -31,8 +33,9 @@ from ssljax.train import sharding
 
 PAIRS = flags.DEFINE_integer('pairs', 40, 'Interleaved pairs of timings.')
 INNER = flags.DEFINE_integer('inner', 10, 'Steps in one timing.')
+LANDMARKS = flags.DEFINE_bool('landmarks', False, 'Mean Teacher on heatmaps instead.')
 OUT = flags.DEFINE_string(
-    'out', 'experiments/results/step_overhead.json', 'Result file.'
+    'out', None, 'Result file; default experiments/results/step_overhead*.json.'
 )
 B, RATIO, TAU, DECAY = 32, 4, 0.95, 0.99
 
@@ -95,10 +98,8 @@ def variables_of(params):
     return Variables(params)
 
 
-def measure(pairs: int, inner: int) -> dict:
-    """Returns ratios, FLOPs, bytes and traces of both."""
-    network = models.small_cnn(10, channels=(16, 32))
-    optimizer = optax.adam(2e-3)
+def fixmatch():
+    """Returns what is measured, its network, both makers, and a batch."""
     draw = partial(jax.random.uniform, dtype=jnp.float32)
     views = [
         {'image': draw(jax.random.key(i), (n, 8, 8, 1))}
@@ -110,10 +111,22 @@ def measure(pairs: int, inner: int) -> dict:
         'labelled': {'index': index[:B], 'weak': views[0]},
         'unlabelled': {'index': index, 'weak': views[1], 'strong': views[2]},
     }
+    return (
+        'FixMatch step, small_cnn (16, 32), 8x8x1, B 32, U 128, float32',
+        models.small_cnn(10, channels=(16, 32)),
+        {'library': library, 'by hand': by_hand},
+        batch,
+    )
+
+
+def measure(case: tuple, pairs: int, inner: int) -> dict:
+    """Returns ratios, FLOPs, bytes and traces of both."""
+    what, network, makers, batch = case
+    optimizer = optax.adam(2e-3)
     layout = sharding.layout()
     placed = {'library': sharding.place(layout, batch), 'by hand': batch}
     runs, costs, traces = {}, {}, {'library': 0, 'by hand': 0}
-    for name, make in (('library', library), ('by hand', by_hand)):
+    for name, make in makers.items():
         init, step = make(network, optimizer)
 
         def counted(state, batch, name=name, step=step):
@@ -158,7 +171,7 @@ def measure(pairs: int, inner: int) -> dict:
             seconds[name].append(took[name])
     quartiles = statistics.quantiles(ratios, n=4)
     return {
-        'what': 'FixMatch step, small_cnn (16, 32), 8x8x1, B 32, U 128, float32',
+        'what': what,
         'pairs': pairs,
         'steps_a_timing': inner,
         'ratio_median': statistics.median(ratios),
@@ -174,7 +187,12 @@ def measure(pairs: int, inner: int) -> dict:
 
 def main(_):
     """Measures, prints and writes."""
-    found = measure(PAIRS.value, INNER.value)
+    case, name = fixmatch, 'step_overhead'
+    if LANDMARKS.value:
+        from experiments.benchmarks.landmarks_by_hand import mean_teacher
+
+        case, name = mean_teacher, 'step_overhead_landmarks'
+    found = measure(case(), PAIRS.value, INNER.value)
     print(f'{"":10} {"ms/step":>9} {"MFLOP":>9} {"MB":>8} {"traces":>7}')
     for name, cost in found['cost'].items():
         print(
@@ -187,8 +205,9 @@ def main(_):
         f'ratio library / by hand: median {found["ratio_median"]:.3f}, quartiles '
         f'{low:.3f} to {high:.3f}, over {found["pairs"]} pairs'
     )
-    Path(OUT.value).parent.mkdir(parents=True, exist_ok=True)
-    Path(OUT.value).write_text(json.dumps(found, indent=2) + '\n')
+    out = Path(OUT.value or f'experiments/results/{name}.json')
+    out.parent.mkdir(parents=True, exist_ok=True)
+    out.write_text(json.dumps(found, indent=2) + '\n')
 
 
 if __name__ == '__main__':

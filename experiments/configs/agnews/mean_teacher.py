@@ -6,9 +6,9 @@ the test accuracy was 7 points below that of the labels alone.
 
     python -m experiments.train --config=experiments/configs/agnews/mean_teacher.py
 
-Time: 33 s on a core of a busy 2-core CPU.
-Score: 61.8 % test accuracy, mean of 3 seeds (59.4 to 63.1), each with labels of its
-  own; these alone 68.8 %.
+Time: 1.5 min on a third of a core of a busy 2-core CPU.
+Score: 72.8 % test accuracy, mean of 3 seeds (71.1 to 74.1), each with labels of its
+  own; these alone 68.8 %, without consistency (--config.args.weight=0.) 67.1 %.
 """
 
 from experiments.configs.agnews.common import agnews
