@@ -71,7 +71,8 @@ def _distances(x: Array) -> Array:
     """Distances [B, B] over their mean, or this device's rows of them."""
     others = shards.gather(x)
     square = jnp.sum((x[:, None] - others[None]) ** 2, axis=-1)
-    itself = shards.row_numbers(len(x), like=x)[:, None] == jnp.arange(len(others))
+    own = shards.row_numbers(len(x), like=x)
+    itself = own[:, None] == jnp.arange(len(others))[None]
     # The guard is inside the root: the gradient of twins stays finite.
     distance = jnp.where(itself, 0.0, jnp.sqrt(jnp.maximum(square, 1e-12)))
     pairs = max(len(others) * (len(others) - 1), 1)
