@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 import optax
+from ml_collections import ConfigDict
 
 from experiments import workdir
 from ssljax import data, methods, models, schedules, tasks, teachers, views
@@ -104,12 +105,14 @@ def job(
     checks.known('feed.views', where, ('step', 'host'))
     host_views = where == 'host'
 
-    def method(name=None, *, steps=None, network=None, **arguments) -> Method:
+    def method(
+        name=None, *, steps=None, network=None, rates=None, **arguments
+    ) -> Method:
         builder = catalogue.resolve(catalogue.find(name or config.method).build)
         rows = {n: x.tobytes() for n, x in rows_for(builder, dataset).items()}
         same = (alike, name, steps, tuple(rows.items()))
         own = config.args.to_dict() if name in (None, config.method) else {}
-        plain = not network and not arguments
+        plain = not network and not rates and not arguments
         if plain and same in shared:
             return shared[same]
         found = build(
@@ -119,6 +122,7 @@ def job(
             task,
             steps=steps or config.steps,
             network=network or {},
+            rates=rates or {},
             arguments={**own, **arguments},
         )
         if not host_views:
@@ -248,6 +252,7 @@ def build(
     *,
     steps: int,
     network: Mapping[str, Any],
+    rates: Mapping[str, Any],
     arguments: Mapping[str, Any],
 ) -> Method:
     """Calls a method's builder with what its signature asks for.
@@ -255,6 +260,7 @@ def build(
     Networks come from ``config.networks`` by the parameter's name, the averaging
     teacher from ``config.ema``, what the data and the run decide (``rows`` that are
     unlabelled, ``labelled_rows``, ``steps``) from them, the rest from ``arguments``.
+    ``rates`` are fields of ``config.optimizer`` to replace.
     """
     wanted = inspect.signature(builder).parameters
     for name in arguments:
@@ -282,7 +288,8 @@ def build(
     return builder(
         **nets,
         optimizer=methods.accumulated(
-            optimizer(config.optimizer, steps), config.get('accumulate', 1)
+            optimizer(ConfigDict({**config.optimizer, **rates}), steps),
+            config.get('accumulate', 1),
         ),
         **{**decided, **arguments},
     )

@@ -19,7 +19,7 @@ def stages(run: Run, job: Job) -> dict[str, Any]:
     where wanted
 
     - ``args`` of the method, ``network``: fields of ``config.networks.network`` to
-      replace,
+      replace, ``rates``: fields of ``config.optimizer`` to replace,
     - ``start_from``: the earlier stage whose shipped weights the student starts from,
       ``drop``: the top-level parameters that it does not take over (its head),
     - ``teacher_from``: the earlier stage whose shipped weights are given as teacher,
@@ -41,6 +41,7 @@ def stages(run: Run, job: Job) -> dict[str, Any]:
             stage.method,
             steps=stage.steps,
             network=stage.get('network', {}),
+            rates=stage.get('rates', {}),
             **stage.get('args', {}),
         )
         answers = bool(method.answers)

@@ -96,6 +96,7 @@ def test_builders_get_what_the_data_and_the_run_decide():
             *(config, dataset, None),
             steps=7,
             network={},
+            rates={},
             arguments=arguments,
         )
 

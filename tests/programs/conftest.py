@@ -69,7 +69,8 @@ def make_job():
         source = data.Arrays({'image': image, 'label': label})
         seen = {'weak': views.identity, 'strong': views.noise(0.3)}
 
-        def method(name=None, *, steps=None, network=None, **arguments):
+        def method(name=None, *, steps=None, network=None, rates=None, **arguments):
+            adam = optax.adam(**{'learning_rate': 0.03, **(rates or {})})
             build = catalogue.resolve(catalogue.find(name or config.method).build)
             if build is methods.simclr:
                 arguments['projector'] = models.mlp(4, hidden=(8,))
@@ -81,7 +82,7 @@ def make_job():
                 arguments['teacher_network'] = models.mlp(3, hidden=(8,))
             net = models.mlp(3, **{'hidden': (8,), **(network or {})})
             arguments = {**config.args.to_dict(), **arguments}
-            found = build(net, optimizer=optax.adam(0.03), num_classes=3, **arguments)
+            found = build(net, optimizer=adam, num_classes=3, **arguments)
             return methods.prepared(found, views.prepare(found.needs, seen))
 
         dataset = data.Dataset('clouds', source, rows, 3, {})

@@ -122,3 +122,13 @@ def test_variables_of_finds_networks_and_averages():
 def test_without_takes_the_statistics_along():
     given = Variables({'a': 1, 'b': 2}, {'b': 3, 'c': 4})
     assert without(given, ('b',)) == Variables({'a': 1}, {'c': 4})
+
+
+def test_a_stage_has_rates_of_its_own(tmp_path, make_job):
+    finetune = {**STAGES['finetune'], 'rates': {'learning_rate': 0.0}}
+    some = {**STAGES, 'finetune': finetune}
+    run = Watched(tmp_path)
+    stages(run, make_job(method='stages', order=('pretrain', 'finetune'), stages=some))
+    before = run.given['finetune']['student'].params
+    after = run.ended['finetune'][0].params['student']
+    assert_same({name: after[name] for name in before}, before)

@@ -9,7 +9,7 @@ from ml_collections import ConfigDict
 
 from experiments.configs.base import base
 
-DATA = 'stick_figures:rows=300,size=48x48,shift=0.6,targets=400x100x200'
+DATA = 'stick_figures:rows=300,size=48x48,shift=0.4,targets=400x100x200'
 
 
 def figures(method: str, **args) -> ConfigDict:

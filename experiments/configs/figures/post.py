@@ -33,6 +33,7 @@ def get_config():
                 'method': 'post',
                 'steps': 300,
                 'start_from': 'source',
+                'rates': {'lr': 1e-3},
                 'given': {'prior': 'poses'},
                 'args': {
                     'feature_weight': 1e-4,
