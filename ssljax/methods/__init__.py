@@ -4,6 +4,7 @@ from ssljax.methods.accumulate import accumulated
 from ssljax.methods.adamatch import adamatch
 from ssljax.methods.adapt import adapt
 from ssljax.methods.adversarial import adversarial
+from ssljax.methods.anatomy import anatomy
 from ssljax.methods.comatch import comatch
 from ssljax.methods.ctaugmented import ctaugmented
 from ssljax.methods.dash import dash
@@ -42,6 +43,7 @@ __all__ = [
     'adamatch',
     'adapt',
     'adversarial',
+    'anatomy',
     'apply_gradients',
     'comatch',
     'ctaugmented',

@@ -221,6 +221,21 @@ ROWS = (
         21,
         data='dots',
     ),
+    _row(
+        'mask_autoencoder',
+        'Autoencoder of masks',
+        'of anatomy-aware uncertainty 2022, arXiv 2203.05682',
+        data='left_atrium',
+        config='masks',
+    ),
+    _row(
+        'anatomy',
+        'Anatomy-aware uncertainty',
+        'Adiga et al. 2022/2024, arXiv 2203.05682, 2310.16099',
+        51,
+        program='stages:stages',
+        data='left_atrium',
+    ),
     # System 78 without prototypes, source replay and warm-up.
     _row(
         'stream',

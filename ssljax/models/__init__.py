@@ -14,6 +14,7 @@ from ssljax.models.deeplab import deeplab_small
 from ssljax.models.flow import flow_cnn
 from ssljax.models.frames import per_frame
 from ssljax.models.heatmaps import hourglass, landmark_cnn
+from ssljax.models.mask_autoencoder import mask_autoencoder
 from ssljax.models.mlp import mlp
 from ssljax.models.pose import hrnet_small, simple_baseline
 from ssljax.models.pose_prior import pose_prior
@@ -33,6 +34,7 @@ __all__ = [
     'landmark_cnn',
     'layerwise',
     'load_usb_weights',
+    'mask_autoencoder',
     'mlp',
     'per_frame',
     'pose_prior',

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 import pytest
 
-from ssljax import shards, tasks, views
+from ssljax import losses, shards, tasks, views
 from ssljax.contracts import Network, TargetRule, Task, Variables
 
 
@@ -331,6 +331,54 @@ def _places_example(task, rng, rows):
     return example
 
 
+def _sites_network(classes=3, **kind):
+    """A class for every site of images or volumes, by its nearest neighbours.
+
+    Answers 'logits' and 'feature_map'; has the parts 'encode' and 'decode'.
+    """
+    network = _mlp(classes=classes, **kind)
+
+    def sites(images):
+        for axis in range(1, images.ndim - 1):
+            moves = [jnp.roll(images, by, axis) for by in (-1, 0, 1)]
+            images = jnp.concatenate(moves, axis=-1)
+        return images
+
+    def apply(variables, images, *, train, key=None):
+        seen = sites(images)
+        rows = seen.reshape(-1, seen.shape[-1])
+        outputs, stats = network.apply(variables, rows, train=train, key=key)
+        logits, features = (
+            outputs[name].reshape(*seen.shape[:-1], -1)
+            for name in ('logits', 'features')
+        )
+        return {'logits': logits, 'feature_map': features}, stats
+
+    def encode(variables, images, *, train, key=None):
+        outputs, stats = apply(variables, images, train=train, key=key)
+        return {'levels': (outputs['feature_map'],)}, stats
+
+    def decode(variables, features, *, train, key=None):
+        (x,), p = features['levels'], variables.params
+        bias = p['b2'].reshape((1,) * (x.ndim - 1) + (-1,))
+        return {'logits': x @ p['W2'] + bias, 'feature_map': x}, variables.stats
+
+    def init(key, images):
+        return network.init(key, sites(images).reshape(-1, sites(images).shape[-1]))
+
+    return Network(init, apply, {'encode': encode, 'decode': decode})
+
+
+def _sites_example(task, rng, rows):
+    """Noise, and a mask of it with something of every class and of none."""
+    shapes = {name: (rows, *x.shape) for name, x in task.example.items()}
+    mask = rng.integers(0, 4, shapes['mask'])
+    return {
+        'image': rng.normal(size=shapes['image']).astype(np.float32),
+        'mask': np.where(mask == 3, losses.IGNORED, mask).astype(np.int32),
+    }
+
+
 @pytest.fixture(scope='session')
 def tiny():
     """Networks and batches: mlp, table, rows, batch, replay."""
@@ -374,6 +422,7 @@ def kinds(boxes):
         )
 
     classes = tasks.classification(3, (4, 4, 1))
+    sites = tasks.segmentation(3, (8, 8, 1), surfaces=False)
     counting = tasks.density((32, 32, 1), 4, iterations=5)
 
     def labelled(rng, rows):
@@ -409,6 +458,19 @@ def kinds(boxes):
             networks={},
         ),
         'clips': places(3),
+        'masks': SimpleNamespace(
+            task=sites,
+            views={
+                'weak': views.rotate90(),
+                'strong': views.cutout(),
+                'damaged': views.damage_mask(3, probability=1.0),
+                'crops': views.overlapping_crops((6, 6)),
+            },
+            network=_sites_network,
+            example=functools.partial(_sites_example, sites),
+            options={'task': sites},
+            networks={'autoencoder': _sites_network()},
+        ),
         'poses': SimpleNamespace(
             **{**vars(places(None)), 'network': _prior_network, 'options': {}}
         ),

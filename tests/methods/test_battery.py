@@ -17,6 +17,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from ssljax import methods, schedules, teachers, views
 from ssljax.contracts import Targets
 from ssljax.methods import catalogue
+from ssljax.methods.mask_autoencoder import mask_autoencoder
 from ssljax.methods.pose_prior import pose_prior
 from ssljax.methods.unsupervised_flow import unsupervised_flow
 
@@ -179,6 +180,14 @@ TRIALS = {
         networks={'tracker': 'flow'},
         given={'tracker': 'tracker'},
         kind='clips',
+    ),
+    'mask_autoencoder': Trial(mask_autoencoder, (), kind='masks'),
+    'anatomy': Trial(
+        methods.anatomy,
+        ('weak',),
+        networks={'autoencoder': 'autoencoder'},
+        given={'autoencoder': 'autoencoder'},
+        kind='masks',
     ),
     'two_update': Trial(methods.two_update, ('strong', 'weak2'), LOW),
     'fst_deep': Trial(methods.fst, ('strong',), LOW | {'ahead': 1}),
