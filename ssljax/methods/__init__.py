@@ -5,7 +5,9 @@ from ssljax.methods.adamatch import adamatch
 from ssljax.methods.adapt import adapt
 from ssljax.methods.adversarial import adversarial
 from ssljax.methods.anatomy import anatomy
+from ssljax.methods.bcp import bcp
 from ssljax.methods.comatch import comatch
+from ssljax.methods.cps import cps
 from ssljax.methods.ctaugmented import ctaugmented
 from ssljax.methods.dash import dash
 from ssljax.methods.deep_co_training import deep_co_training
@@ -34,7 +36,9 @@ from ssljax.methods.treeformer import treeformer
 from ssljax.methods.trs import trs
 from ssljax.methods.tsal import tsal
 from ssljax.methods.two_update import two_update
+from ssljax.methods.uamt import uamt
 from ssljax.methods.uda import uda
+from ssljax.methods.unimatch import unimatch
 from ssljax.methods.vat import vat
 
 __all__ = [
@@ -45,7 +49,9 @@ __all__ = [
     'adversarial',
     'anatomy',
     'apply_gradients',
+    'bcp',
     'comatch',
+    'cps',
     'ctaugmented',
     'dash',
     'deep_co_training',
@@ -75,6 +81,8 @@ __all__ = [
     'trs',
     'tsal',
     'two_update',
+    'uamt',
     'uda',
+    'unimatch',
     'vat',
 ]

@@ -236,6 +236,36 @@ ROWS = (
         program='stages:stages',
         data='left_atrium',
     ),
+    # The baselines that the systems of masks compare with.
+    _row('uamt', 'UA-MT', 'Yu et al. 2019, arXiv 1907.07034', data='left_atrium'),
+    _row(
+        'cps',
+        'Cross pseudo supervision',
+        'Chen et al. 2021, arXiv 2106.01226',
+        data='left_atrium',
+    ),
+    _row(
+        'unimatch',
+        'UniMatch',
+        'Yang et al. 2022, arXiv 2208.09910',
+        data='left_atrium',
+    ),
+    _row(
+        'copy_paste',
+        'Copy-paste of labelled examples',
+        'of BCP 2023, arXiv 2305.00673',
+        program='stages:stages',
+        data='left_atrium',
+        config='bcp',
+    ),
+    _row(
+        'bcp',
+        'Bidirectional copy-paste',
+        'Bai et al. 2023, arXiv 2305.00673',
+        44,
+        program='stages:stages',
+        data='left_atrium',
+    ),
     # System 78 without prototypes, source replay and warm-up.
     _row(
         'stream',

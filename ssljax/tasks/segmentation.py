@@ -44,7 +44,7 @@ def segmentation(
 
     Args:
       num_classes: C, with the background, which is class 0.
-      shape: (*S, channels) of an image.
+      shape: (*S, channels) of an image; views of it may be smaller.
       loss: 'dice_ce' is that of SSL4MIS.
       background: whether the mean of 'dice' is over all classes, as in 2D codes, or
         over the foreground, as in the 3D ones. 'focal_tversky' is of the foreground.
@@ -138,7 +138,7 @@ def segmentation(
     def transport(prediction, warp_from, warp_to):
         if warp_from is None and warp_to is None:
             return prediction
-        moved, seen = views.align(prediction, warp_from, warp_to)
+        moved, seen = views.align(prediction, warp_from, warp_to, raw=shape[:-1])
         return jnp.where(seen[..., None], moved, 0.0)
 
     example = {

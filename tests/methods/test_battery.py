@@ -17,6 +17,7 @@ from jax.sharding import AxisType, NamedSharding, PartitionSpec
 from ssljax import methods, schedules, teachers, views
 from ssljax.contracts import Targets
 from ssljax.methods import catalogue
+from ssljax.methods.copy_paste import copy_paste
 from ssljax.methods.mask_autoencoder import mask_autoencoder
 from ssljax.methods.pose_prior import pose_prior
 from ssljax.methods.unsupervised_flow import unsupervised_flow
@@ -31,11 +32,12 @@ class Trial(NamedTuple):
     """How a method is tried."""
 
     build: Callable  # (network, optimizer=, task= or num_classes=, **options) -> Method
-    learns: tuple[str, ...]  # the unlabelled views that gradients come from
+    learns: tuple[str, ...]  # the unlabelled views that gradients come from; of a
+    # stream of another name, 'partner_unlabelled/strong'
     options: dict[str, Any] = {}
     networks: dict[str, int | str] = {}  # further ones: argument -> answers, or name
     given: dict[str, str] = {}  # what init can't do without: name -> its network
-    kind: str = 'classes'  # of task, or 'boxes', 'landmarks', 'clips', 'motion'
+    kind: str = 'classes'  # of task, or 'boxes', 'landmarks', 'clips', 'masks'...
 
 
 def at_clients(network, **options):
@@ -180,6 +182,32 @@ TRIALS = {
         networks={'tracker': 'flow'},
         given={'tracker': 'tracker'},
         kind='clips',
+    ),
+    'mean_teacher_masks': Trial(
+        methods.mean_teacher, ('weak',), {'weight': RAMP}, kind='masks'
+    ),
+    'fst_masks': Trial(methods.fst, ('strong',), LOW | {'ahead': 1}, kind='masks'),
+    'uamt': Trial(
+        methods.uamt,
+        ('weak',),
+        {'passes': 2, 'threshold': 0.9, 'weight': RAMP},
+        kind='masks',
+    ),
+    'cps': Trial(methods.cps, ('weak',), {'weight': RAMP}, kind='masks'),
+    'cps_dice': Trial(methods.cps, ('weak',), {'form': 'dice'}, kind='masks'),
+    'unimatch': Trial(
+        methods.unimatch,
+        ('weak', 'strong', 'strong2')
+        + ('partner_unlabelled/strong', 'partner_unlabelled/strong2'),
+        LOW | {'boxes': 1.0},
+        kind='masks',
+    ),
+    'copy_paste': Trial(copy_paste, (), kind='masks'),
+    'bcp': Trial(
+        methods.bcp,
+        ('weak', 'partner_unlabelled/weak'),
+        {'teacher': teachers.ema(0.9, stats='average')},
+        kind='masks',
     ),
     'mask_autoencoder': Trial(mask_autoencoder, (), kind='masks'),
     'anatomy': Trial(
@@ -433,7 +461,8 @@ def test_only_the_taught_views_carry_gradient(case):
         if 'unlabelled' in stream
     }
     for (stream, view), slope in gradient(images).items():
-        taught = stream == 'unlabelled' and view in case.trial.learns
+        place = view if stream == 'unlabelled' else f'{stream}/{view}'
+        taught = place in case.trial.learns
         size = np.abs(slope).max()
         assert (size > 1e-7) == taught, f'{stream}/{view} has gradient {size}'
 

@@ -69,6 +69,14 @@ def test_predictions_move_with_their_view_and_what_it_did_not_see_teaches_nothin
     )
 
 
+def test_crops_of_a_larger_image_see_all_of_it():
+    task = tasks.segmentation(3, (16, 16, 1))
+    prediction = jax.nn.softmax(LOGITS[:, :6])
+    corner = jnp.stack([jnp.eye(3).at[:2, 2].set(-8.0)] * 2)
+    moved = task.transport(prediction, corner, corner)
+    np.testing.assert_allclose(moved, prediction, atol=1e-5)
+
+
 def test_methods_bring_the_consistency_unless_it_is_given():
     assert TASK.consistency is None
     task = tasks.segmentation(3, (8, 6, 1), consistency=losses.cross_entropy)

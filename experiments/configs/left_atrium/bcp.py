@@ -1,0 +1,38 @@
+"""BCP (Bai et al. 2023) on slices of the left atrium: copy-paste, then both ways.
+
+    python -m experiments.train --config=experiments/configs/left_atrium/bcp.py
+
+One direction only: ``--config.stages.train.args.inward=False``; every component:
+``--config.stages.train.args.largest=False``
+
+Time: not measured.
+Score: not run.
+"""
+
+from ml_collections import ConfigDict
+
+from experiments.configs.left_atrium.common import left_atrium
+
+
+def get_config():
+    """Returns the configuration."""
+    config = left_atrium('bcp')
+    config.ema = 0.0  # the method has a teacher of its own
+    config.order = ('pretrain', 'train')
+    config.stages = ConfigDict(
+        {
+            'pretrain': {'method': 'copy_paste', 'steps': 400, 'args': {}},
+            'train': {
+                'method': 'bcp',
+                'steps': 600,
+                'start_from': 'pretrain',
+                'args': {
+                    'weight': 0.5,
+                    'largest': True,
+                    'outward': True,
+                    'inward': True,
+                },
+            },
+        }
+    )
+    return config

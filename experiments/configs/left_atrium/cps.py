@@ -1,0 +1,18 @@
+"""Cross pseudo supervision (Chen et al. 2021) on slices of the left atrium, 8 scans.
+
+    python -m experiments.train --config=experiments/configs/left_atrium/cps.py
+
+By Dice, as in cross teaching: ``--config.args.form=dice``
+
+Time: not measured.
+Score: not run.
+"""
+
+from experiments.configs.left_atrium.common import left_atrium
+
+
+def get_config():
+    """Returns the configuration."""
+    config = left_atrium('cps', form='cross_entropy', weight=0.5, ratio=1.0)
+    config.ramp = 0.4
+    return config

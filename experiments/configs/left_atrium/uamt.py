@@ -1,0 +1,16 @@
+"""UA-MT (Yu et al. 2019) on slices of the left atrium, 8 scans with masks.
+
+    python -m experiments.train --config=experiments/configs/left_atrium/uamt.py
+
+Time: not measured.
+Score: not run.
+"""
+
+from experiments.configs.left_atrium.common import left_atrium
+
+
+def get_config():
+    """Returns the configuration."""
+    config = left_atrium('uamt', passes=8, weight=1.0, ratio=1.0)
+    config.ramp = 0.4
+    return config
