@@ -99,7 +99,9 @@ def nme(
 
 
 def pck(
-    length: Callable[[Example], Array], *, thresholds: Sequence[float] = (0.05, 0.1, 0.2)
+    length: Callable[[Example], Array],
+    *,
+    thresholds: Sequence[float] = (0.05, 0.1, 0.2),
 ) -> Metric:
     """Percentage of correct keypoints: share within a part of a reference length.
 
