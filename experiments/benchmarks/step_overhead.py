@@ -187,11 +187,11 @@ def measure(case: tuple, pairs: int, inner: int) -> dict:
 
 def main(_):
     """Measures, prints and writes."""
-    case, name = fixmatch, 'step_overhead'
+    case, file = fixmatch, 'step_overhead'
     if LANDMARKS.value:
         from experiments.benchmarks.landmarks_by_hand import mean_teacher
 
-        case, name = mean_teacher, 'step_overhead_landmarks'
+        case, file = mean_teacher, 'step_overhead_landmarks'
     found = measure(case(), PAIRS.value, INNER.value)
     print(f'{"":10} {"ms/step":>9} {"MFLOP":>9} {"MB":>8} {"traces":>7}')
     for name, cost in found['cost'].items():
@@ -205,7 +205,7 @@ def main(_):
         f'ratio library / by hand: median {found["ratio_median"]:.3f}, quartiles '
         f'{low:.3f} to {high:.3f}, over {found["pairs"]} pairs'
     )
-    out = Path(OUT.value or f'experiments/results/{name}.json')
+    out = Path(OUT.value or f'experiments/results/{file}.json')
     out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text(json.dumps(found, indent=2) + '\n')
 
