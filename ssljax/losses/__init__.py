@@ -51,6 +51,7 @@ from ssljax.losses.segmentation import (
     site_mean,
     site_weights,
 )
+from ssljax.losses.subclasses import class_logits, subclass_targets
 
 __all__ = [
     'IGNORED',
@@ -58,6 +59,7 @@ __all__ = [
     'attention_transfer',
     'barlow_twins',
     'centre_focal',
+    'class_logits',
     'class_means',
     'coordinate_squares',
     'cosine_alignment',
@@ -90,6 +92,7 @@ __all__ = [
     'shape_invariance',
     'site_mean',
     'site_weights',
+    'subclass_targets',
     'symmetric_cross_entropy',
     'symmetric_kl',
     'teacher_mixture',

@@ -152,7 +152,7 @@ def hidden_states(
             tokens.append(cosine_alignment(ours, theirs))
         else:
             tokens.append(jnp.mean((ours - theirs) ** 2, axis=-1))
-    mean = sum(tokens) / len(tokens)
+    mean = jnp.mean(jnp.stack(tokens), axis=0)
     if valid is None:
         valid = jnp.ones(mean.shape)
     elif valid.shape != mean.shape:

@@ -20,6 +20,7 @@ from ssljax.data import checks, collate, overlay
 from ssljax.data.sources import NO_LABEL, Source
 from ssljax.programs.job import Job, answering, feed_for, scorer
 from ssljax.programs.run import Run
+from ssljax.solvers import acquisition
 
 
 class Lesson(NamedTuple):
@@ -41,6 +42,10 @@ def rounds(run: Run, job: Job) -> dict[str, Any]:
     - 'k_centre': ``rounds.ask`` more true labels, of the rows that cover the answers
       best (``solvers.k_centre``),
     - 'random': ``rounds.ask`` more true labels, of any rows,
+    - 'entropy', 'margin', 'class_balanced', 'badge': as many, of the rows that
+      ``solvers.acquisition`` takes by the answers,
+    - 'robust': as many, drawn as if ``rounds.wrong`` of the answers to be had were
+      false (``solvers.robust_distribution``, with one less the margin as gain),
     - 'balanced': of the rows whose confidence reaches ``rounds.threshold``, the
       ``rounds.per_class`` surest of each class, classes weighing alike
       (``targets.balance``); the answers themselves are taught if ``rounds.soft``, else
@@ -157,11 +162,67 @@ def random(key, probs, known, truth, settings):
     return _asked(choose, known, truth, settings.ask)
 
 
+def entropy(key, probs, known, truth, settings):
+    """Asks for the labels of rows whose answers are the most open."""
+    del key
+
+    def choose(probs):
+        return acquisition.highest(acquisition.entropy(probs), settings.ask)
+
+    return _asked_anew(choose, probs, known, truth, settings.ask)
+
+
+def margin(key, probs, known, truth, settings):
+    """Asks for the labels of rows between two classes."""
+    del key
+
+    def choose(probs):
+        return acquisition.highest(-acquisition.margin(probs), settings.ask)
+
+    return _asked_anew(choose, probs, known, truth, settings.ask)
+
+
+def class_balanced(key, probs, known, truth, settings):
+    """Asks for the labels of any rows of the classes that are known the least."""
+    have = jnp.asarray(np.bincount(truth[known], minlength=probs.shape[-1]))
+
+    def choose(probs):
+        guess = np.argmax(probs, axis=-1)
+        return acquisition.class_balanced(key, guess, have, settings.ask)
+
+    return _asked_anew(choose, probs, known, truth, settings.ask)
+
+
+def badge(key, probs, known, truth, settings):
+    """Asks for the labels of rows whose gradients are large and unlike."""
+
+    def choose(probs):
+        return acquisition.badge(key, probs, settings.ask)
+
+    return _asked_anew(choose, probs, known, truth, settings.ask)
+
+
+def robust(key, probs, known, truth, settings):
+    """Asks for labels that are worth it even if some of them are wrong."""
+
+    def choose(probs):
+        gain = 1 - acquisition.margin(probs)
+        found = solvers.robust_distribution(gain, settings.wrong, least=settings.ask)
+        return solvers.sample_without_replacement(key, found.probs, settings.ask)
+
+    return _asked_anew(choose, probs, known, truth, settings.ask)
+
+
 POLICIES = {
+    'badge': badge,
     'balanced': balanced,
+    'class_balanced': class_balanced,
     'confident': confident,
+    'entropy': entropy,
     'k_centre': k_centre,
+    'margin': margin,
     'random': random,
+    'robust': robust,
 }
 """``(key, probs [N, C], known [N] bool, truth [N], settings) -> Lesson``."""
 
@@ -174,6 +235,16 @@ def _asked(choose, known, truth, ask):
     known = known.copy()
     known[rows[np.asarray(choose(rows))]] = True
     return Lesson(known, np.where(known, truth, NO_LABEL))
+
+
+def _asked_anew(choose, probs, known, truth, ask):
+    """Reveals labels of rows chosen by their answers among those not known yet."""
+
+    def unknown(rows):
+        left = np.flatnonzero(~known[rows])
+        return left[np.asarray(choose(jnp.asarray(probs[rows[left]])))]
+
+    return _asked(unknown, known, truth, ask)
 
 
 def _made(rule, probs):

@@ -6,6 +6,7 @@ from ssljax.solvers import (
     heatmaps,
     lucas_kanade,
     self_distillation,
+    subspaces,
 )
 from ssljax.solvers.components import (
     components,
@@ -32,4 +33,5 @@ __all__ = [
     'sample_without_replacement',
     'self_distillation',
     'sinkhorn',
+    'subspaces',
 ]

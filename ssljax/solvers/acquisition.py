@@ -72,6 +72,7 @@ def class_balanced(key: Array, guess: Array, known: Array, count: int) -> Array:
     """
     rows = len(guess)
     _check(count, rows)
+    guess = jnp.asarray(guess)
     shuffled = jax.random.permutation(key, rows)
     by_class = shuffled[jnp.argsort(guess[shuffled], stable=True)]
     own = guess[by_class]
@@ -111,8 +112,11 @@ def badge(
     """
     rows = len(probs)
     _check(count, rows)
+    probs = jnp.asarray(probs, jnp.float32)
     errors = probs - jax.nn.one_hot(jnp.argmax(probs, axis=-1), probs.shape[-1])
-    features = jnp.ones((rows, 1)) if features is None else features
+    features = jnp.asarray(
+        jnp.ones((rows, 1)) if features is None else features, jnp.float32
+    )
     square = jnp.sum(errors**2, axis=-1) * jnp.sum(features**2, axis=-1)
 
     def nearer(distance, row):

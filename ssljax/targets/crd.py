@@ -56,6 +56,7 @@ def negatives(key: Array, classes: Array, place: Array, count: int) -> Array:
       int32 [B, K]. Where there is but one class, rows of it.
     """
     rows = len(classes)
+    classes = jnp.asarray(classes)
     order = jnp.argsort(classes, stable=True)
     own = classes[place]
     by_class = classes[order]

@@ -182,6 +182,19 @@ def test_only_rows_with_a_truth_are_asked_for():
             choose(policy, ask=4)
 
 
+@pytest.mark.parametrize(
+    'policy', ['badge', 'class_balanced', 'entropy', 'margin', 'robust']
+)
+def test_asks_for_what_is_not_known_and_has_a_truth(policy):
+    # Row 3 is the most open, has the longest gradient and is of the rarer class.
+    known, label, _ = choose(policy, ask=1, wrong=0)
+    np.testing.assert_array_equal(known, [True, False, False, True, False])
+    np.testing.assert_array_equal(label, [1, -1, -1, 0, -1])
+    np.testing.assert_array_equal(choose(policy, ask=3, wrong=1)[1], [1, 1, 0, 0, -1])
+    with pytest.raises(InputError, match='ask is 4, but 3 labels are left'):
+        choose(policy, ask=4, wrong=1)
+
+
 def test_refuses_an_unknown_policy(tmp_path, make_job):
     job = build(make_job, 'active', **ASK | {'policy': 'k_center'})
     with pytest.raises(InputError, match="rounds.policy is 'k_center'.*'k_centre'"):
