@@ -11,8 +11,13 @@ and batches of the comparison are for twenty times as many steps. Half the width
 steps, four unlabelled rows, were too little: the labels alone had 51 % then, 72 % with
 this network in 600 steps, and nine methods 48 to 58 %.
 
-Time: not measured.
-Score: not run.
+Time: 14 s (supervised) to 3.7 min (ReMixMatch) on a core of a busy 2-core CPU; Deep
+  Co-Training 9 min, not run to its end.
+Score: mean test accuracy of the 5 folds, without and with MixUp: supervised 72.5, 72.5 %;
+  FixMatch 73.5, 72.2; MixMatch 74.0, 76.5; ReMixMatch 62.8, 66.5; Mean Teacher 73.3,
+  71.5. The paper's order is not confirmed: MixMatch is 4.0 ± 7.9 points above the labels
+  alone, FixMatch 1.0 ± 5.0, and ReMixMatch, the paper's best here, 10.0 ± 7.5 below
+  MixMatch: its steps are a twentieth of theirs.
 """
 
 from experiments.configs.audio import audio
