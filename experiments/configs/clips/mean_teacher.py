@@ -4,8 +4,9 @@ The average answers on weak views, its heatmaps are carried into the student's f
 
     python -m experiments.train --config=experiments/configs/clips/mean_teacher.py
 
-Time: not measured.
-Score: not run.
+Time: 56 s of a busy 2-core CPU, on one core.
+Score: 15.7 ± 3.3 % NME, 3 seeds, 2.3 ± 2.3 less than the labels alone
+  (experiments/results/clips/table.md).
 """
 
 from experiments.configs.clips.common import clips

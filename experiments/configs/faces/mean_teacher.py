@@ -2,8 +2,9 @@
 
     python -m experiments.train --config=experiments/configs/faces/mean_teacher.py
 
-Time: not measured.
-Score: not run.
+Time: 60 s of a busy 2-core CPU, on one core.
+Score: 12.4 ± 1.1 % NME, 3 seeds, 0.2 ± 0.4 more than the labels alone, which so few
+  steps do not exhaust (experiments/results/faces_5/table.md).
 """
 
 from experiments.configs.faces.common import faces

@@ -6,8 +6,10 @@ without easy views.
 
     python -m experiments.train --config=experiments/configs/faces/multiaugs.py
 
-Time: not measured.
-Score: not run.
+Time: 1.6 min of a busy 2-core CPU, on one core.
+Score: 12.4 ± 1.3 % NME, two paths, 3 seeds, 0.2 ± 0.2 more than the labels alone,
+  which so few steps do not exhaust (experiments/results/faces_5/table.md). PoseCons,
+  PoseDual and the collapse: not run.
 """
 
 from experiments.configs.faces.common import faces

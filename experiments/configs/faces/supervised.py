@@ -2,8 +2,8 @@
 
     python -m experiments.train --config=experiments/configs/faces/supervised.py
 
-Time: not measured.
-Score: not run.
+Time: 38 s of a busy 2-core CPU, on one core.
+Score: 12.2 ± 1.1 % NME, 3 seeds (experiments/results/faces_5/table.md).
 """
 
 from experiments.configs.faces.common import faces

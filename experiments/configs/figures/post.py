@@ -5,8 +5,12 @@
 Without the prior: ``--config.stages.adapt.args.prior_weight=0.``, without Barlow Twins
 ``feature_weight=0.``
 
-Time: not measured.
-Score: not run.
+Time: 2.2 min of a busy 2-core CPU, on one core.
+Score: 69.6 ± 5.7 % PCK at 0.2 of the torso, 3 seeds
+  (experiments/results/figures/table.md). The NME falls from 33.0 to 22.6 %, by 10.4 ±
+  2.7 of what it started from; without the prior by 10.1 ± 2.1, without Barlow Twins by
+  11.5 ± 4.1. The distance of the target's poses by the prior falls from 0.11 to 0.03,
+  without it from 0.14 to 0.06.
 """
 
 from ml_collections import ConfigDict
