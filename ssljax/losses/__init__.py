@@ -44,6 +44,7 @@ from ssljax.losses.landmarks import (
 from ssljax.losses.noise_contrastive import noise_contrastive
 from ssljax.losses.norm_direction import class_means, norm_direction
 from ssljax.losses.reduce import masked_mean
+from ssljax.losses.region_contrast import region_contrast
 from ssljax.losses.relational import relational_angle, relational_distance
 from ssljax.losses.segmentation import (
     dice_loss,
@@ -87,6 +88,7 @@ __all__ = [
     'offset_distance',
     'ranking',
     'rectified_consistency',
+    'region_contrast',
     'relational_angle',
     'relational_distance',
     'shape_invariance',

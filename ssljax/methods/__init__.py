@@ -6,6 +6,7 @@ from ssljax.methods.adapt import adapt
 from ssljax.methods.adversarial import adversarial
 from ssljax.methods.anatomy import anatomy
 from ssljax.methods.bcp import bcp
+from ssljax.methods.c3s3 import c3s3
 from ssljax.methods.comatch import comatch
 from ssljax.methods.cps import cps
 from ssljax.methods.ctaugmented import ctaugmented
@@ -50,6 +51,7 @@ __all__ = [
     'anatomy',
     'apply_gradients',
     'bcp',
+    'c3s3',
     'comatch',
     'cps',
     'ctaugmented',

@@ -266,6 +266,7 @@ ROWS = (
         program='stages:stages',
         data='left_atrium',
     ),
+    _row('c3s3', 'C3S3', '2025, arXiv 2506.07368', 47, data='left_atrium'),
     # System 78 without prototypes, source replay and warm-up.
     _row(
         'stream',

@@ -73,6 +73,6 @@ def mask_autoencoder(
 
 
 def as_numbers(mask: PyTree) -> Array:
-    """Returns ids [B, *S] as numbers [B, *S, 1] float32; ignored ones are background."""
+    """Returns ids [B, *S] as float32 [B, *S, 1]; ignored sites are background."""
     known = jnp.where(mask == losses.IGNORED, 0, mask)
     return jnp.asarray(known, jnp.float32)[..., None]

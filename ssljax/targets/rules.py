@@ -143,12 +143,16 @@ def sharpen(temperature: float) -> TargetRule:
     def rule(targets, evidence):
         del evidence
         require_distribution('sharpen', targets)
-        # Through the log, so that a small T does not underflow every class to 0.
-        probs = jnp.asarray(targets.value, jnp.float32)
-        log_probs = jnp.log(jnp.maximum(probs, 1e-30)) / temperature
-        return targets._replace(value=jax.nn.softmax(log_probs))
+        return targets._replace(value=sharpened(targets.value, temperature))
 
     return _stateless(rule)
+
+
+def sharpened(probs: Array, temperature: float) -> Array:
+    """Returns distributions [..., C] float32 as ``sharpen`` makes them."""
+    # Through the log, so that a small T does not underflow every class to 0.
+    log_probs = jnp.log(jnp.maximum(jnp.asarray(probs, jnp.float32), 1e-30))
+    return jax.nn.softmax(log_probs / temperature)
 
 
 def harden() -> TargetRule:

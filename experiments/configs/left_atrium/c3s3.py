@@ -1,0 +1,27 @@
+"""C3S3 (2025) on slices of the left atrium: the better of two networks teaches.
+
+    python -m experiments.train --config=experiments/configs/left_atrium/c3s3.py
+
+Without the contrast: ``--config.args.contrast_weight=0.``, without the cosine
+``agreement_weight=0.``, without the winner's lesson ``weight=0.``
+
+Time: not measured.
+Score: not run.
+"""
+
+from ml_collections import ConfigDict
+
+from experiments.configs.left_atrium.common import left_atrium
+
+
+def get_config():
+    """Returns the configuration."""
+    config = left_atrium('c3s3', weight=0.1, agreement_weight=1.0, contrast_weight=2.0)
+    config.networks.partner = ConfigDict({'name': 'vnet'})
+    config.networks.partner.update({'channels': (8, 16, 32), 'depths': (1, 2, 2)})
+    config.networks.projector = ConfigDict(
+        {'name': 'mlp', 'outputs': 16, 'hidden': (16,)}
+    )
+    config.task.background = False
+    config.ramp = 0.4
+    return config
