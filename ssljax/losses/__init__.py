@@ -10,6 +10,7 @@ from ssljax.losses.classification import (
     mean_squared_error,
     symmetric_cross_entropy,
 )
+from ssljax.losses.complementary import confident_pair
 from ssljax.losses.contrastive import barlow_twins, nt_xent
 from ssljax.losses.counting import (
     count_agreement,
@@ -43,6 +44,7 @@ from ssljax.losses.landmarks import (
 )
 from ssljax.losses.noise_contrastive import noise_contrastive
 from ssljax.losses.norm_direction import class_means, norm_direction
+from ssljax.losses.overlaps import overlap_agreement
 from ssljax.losses.reduce import masked_mean
 from ssljax.losses.region_contrast import region_contrast
 from ssljax.losses.relational import relational_angle, relational_distance
@@ -62,6 +64,7 @@ __all__ = [
     'centre_focal',
     'class_logits',
     'class_means',
+    'confident_pair',
     'coordinate_squares',
     'cosine_alignment',
     'count_agreement',
@@ -86,6 +89,7 @@ __all__ = [
     'norm_direction',
     'nt_xent',
     'offset_distance',
+    'overlap_agreement',
     'ranking',
     'rectified_consistency',
     'region_contrast',

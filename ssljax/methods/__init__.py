@@ -33,6 +33,7 @@ from ssljax.methods.simclr import simclr
 from ssljax.methods.simmatch import simmatch
 from ssljax.methods.softmatch import softmatch
 from ssljax.methods.supervised import supervised
+from ssljax.methods.tracoco import tracoco
 from ssljax.methods.treeformer import treeformer
 from ssljax.methods.trs import trs
 from ssljax.methods.tsal import tsal
@@ -79,6 +80,7 @@ __all__ = [
     'simmatch',
     'softmatch',
     'supervised',
+    'tracoco',
     'treeformer',
     'trs',
     'tsal',

@@ -267,6 +267,13 @@ ROWS = (
         data='left_atrium',
     ),
     _row('c3s3', 'C3S3', '2025, arXiv 2506.07368', 47, data='left_atrium'),
+    _row(
+        'tracoco',
+        'TraCoCo',
+        'Liu et al. 2022, arXiv 2203.14523',
+        48,
+        data='left_atrium',
+    ),
     # System 78 without prototypes, source replay and warm-up.
     _row(
         'stream',

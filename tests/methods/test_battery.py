@@ -218,6 +218,9 @@ TRIALS = {
         kind='masks',
     ),
     'c3s3': Trial(methods.c3s3, ('weak',), networks={'projector': 4}, kind='masks'),
+    'tracoco': Trial(
+        methods.tracoco, ('crops',), {'threshold': 0.4, 'lowest': 0.3}, kind='masks'
+    ),
     'two_update': Trial(methods.two_update, ('strong', 'weak2'), LOW),
     'fst_deep': Trial(methods.fst, ('strong',), LOW | {'ahead': 1}),
     'fst_wide': Trial(methods.fst, ('strong',), LOW | {'ahead': 2, 'look': 'wide'}),

@@ -1,0 +1,25 @@
+"""TraCoCo (Liu et al. 2022) on slices of the left atrium: crops that overlap agree.
+
+    python -m experiments.train --config=experiments/configs/left_atrium/tracoco.py
+
+Without the overlaps: ``--config.args.translation_weight=0.
+--config.args.saddle_weight=0.``, without CutMix ``mixed=()``
+
+Time: not measured.
+Score: not run.
+"""
+
+from experiments.configs.left_atrium.common import SPACE, left_atrium
+
+PLACES = {name: x for name, x in SPACE.items() if name != 'random_crop'}
+
+
+def get_config():
+    """Returns the configuration."""
+    config = left_atrium(
+        'tracoco', weight=0.3, translation_weight=0.3, saddle_weight=0.1
+    )
+    config.views = {'crops': {**PLACES, 'overlapping_crops': {'size': (64, 64)}}}
+    config.task.background = False
+    config.ramp = 0.4
+    return config
