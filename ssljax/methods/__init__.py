@@ -27,6 +27,7 @@ from ssljax.methods.noisy_student import noisy_student
 from ssljax.methods.pi_model import pi_model
 from ssljax.methods.post import post
 from ssljax.methods.pseudo_label import pseudo_label
+from ssljax.methods.rail import rail
 from ssljax.methods.remixmatch import remixmatch
 from ssljax.methods.sbr import sbr
 from ssljax.methods.simclr import simclr
@@ -74,6 +75,7 @@ __all__ = [
     'post',
     'prepared',
     'pseudo_label',
+    'rail',
     'remixmatch',
     'sbr',
     'simclr',

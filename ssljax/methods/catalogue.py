@@ -274,6 +274,7 @@ ROWS = (
         48,
         data='left_atrium',
     ),
+    _row('rail', 'RAIL', '2025, arXiv 2505.03538', 46, data='left_atrium'),
     # System 78 without prototypes, source replay and warm-up.
     _row(
         'stream',

@@ -221,6 +221,7 @@ TRIALS = {
     'tracoco': Trial(
         methods.tracoco, ('crops',), {'threshold': 0.4, 'lowest': 0.3}, kind='masks'
     ),
+    'rail': Trial(methods.rail, ('weak',), {'turn': 1}, kind='masks'),
     'two_update': Trial(methods.two_update, ('strong', 'weak2'), LOW),
     'fst_deep': Trial(methods.fst, ('strong',), LOW | {'ahead': 1}),
     'fst_wide': Trial(methods.fst, ('strong',), LOW | {'ahead': 2, 'look': 'wide'}),

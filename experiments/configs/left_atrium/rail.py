@@ -1,0 +1,34 @@
+"""RAIL (2025) on slices of the left atrium: two groups of two students take turns.
+
+    python -m experiments.train --config=experiments/configs/left_atrium/rail.py
+
+Without DFS: ``--config.args.error_weight=0. --config.args.doubt_weight=0.``, without
+CAL's even answers ``flat_weight=0.``
+
+Time: not measured.
+Score: not run.
+"""
+
+from ml_collections import ConfigDict
+
+from experiments.configs.left_atrium.common import left_atrium
+
+
+def get_config():
+    """Returns the configuration."""
+    config = left_atrium(
+        'rail',
+        weight=20.0,
+        teacher_weight=0.5,
+        error_weight=0.5,
+        doubt_weight=0.05,
+        flat_weight=0.1,
+        turn=50,
+    )
+    config.networks.residual = ConfigDict(
+        {'name': 'vnet', 'channels': (8, 16, 32), 'depths': (1, 2, 2)}
+    )
+    config.task.background = False
+    config.ramp = 0.4
+    config.steps = 2000  # a group has half of them
+    return config
