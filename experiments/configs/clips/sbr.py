@@ -1,11 +1,13 @@
 """Supervision by Registration (Dong et al. 2018) on generated clips.
 
-The detector learns from labels for two thirds of the steps, then also from motion.
+The detector learns from labels for two thirds of the steps, then also from motion;
+``--config.stages.registered.args.weight=0.`` leaves it at the labels.
 
     python -m experiments.train --config=experiments/configs/clips/sbr.py
 
-Time: not measured.
-Score: not run.
+Time: 60 s of a busy 2-core CPU, on one core.
+Score: 15.4 ± 0.7 % NME, 3 seeds, 2.5 ± 2.0 less than the labels alone and 1.2 ± 0.6
+  less than without registration (experiments/results/clips/table.md).
 """
 
 from ml_collections import ConfigDict
