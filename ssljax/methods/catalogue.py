@@ -176,6 +176,7 @@ ROWS = (
         'Supervision by Registration',
         'Dong et al. 2018, arXiv 1807.00966',
         program='stages:stages',
+        level='proof',
         data='clips',
     ),
     _row(
