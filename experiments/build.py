@@ -45,7 +45,7 @@ CLIPS = ('flow_cnn',)
 VIEWS = (
     *('resized_crop', 'crop_pad', 'shift', 'flip_horizontal', 'flip_vertical'),
     *('rotate90', 'flip3d', 'turn3d', 'affine', 'affine3d', 'perspective', 'elastic'),
-    *('bspline', 'damage_mask', 'random_crop', 'overlapping_crops'),
+    *('bspline', 'random_crop', 'overlapping_crops', 'damage_mask'),
     *('colour_jitter', 'intensity3d', 'random_grayscale', 'random_blur'),
     *('randaugment', 'augmix', 'corrupt', 'jitter'),
     *('sound.occlude', 'sound.speed', 'sound.shift', 'sound.polarity', 'sound.gain'),
