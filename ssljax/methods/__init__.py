@@ -41,6 +41,7 @@ from ssljax.methods.tsal import tsal
 from ssljax.methods.two_update import two_update
 from ssljax.methods.uamt import uamt
 from ssljax.methods.uda import uda
+from ssljax.methods.umct import umct
 from ssljax.methods.unimatch import unimatch
 from ssljax.methods.vat import vat
 
@@ -89,6 +90,7 @@ __all__ = [
     'two_update',
     'uamt',
     'uda',
+    'umct',
     'unimatch',
     'vat',
 ]

@@ -276,6 +276,13 @@ ROWS = (
         data='left_atrium',
     ),
     _row('rail', 'RAIL', '2025, arXiv 2505.03538', 46, data='left_atrium'),
+    _row(
+        'umct',
+        'UMCT',
+        'Xia et al. 2018/2020, arXiv 1811.12506, 2006.16806',
+        50,
+        data='hippocampus',
+    ),
     # System 78 without prototypes, source replay and warm-up.
     _row(
         'stream',

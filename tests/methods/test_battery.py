@@ -222,6 +222,7 @@ TRIALS = {
         methods.tracoco, ('crops',), {'threshold': 0.4, 'lowest': 0.3}, kind='masks'
     ),
     'rail': Trial(methods.rail, ('weak',), {'turn': 1}, kind='masks'),
+    'umct': Trial(methods.umct, ('weak',), {'passes': 2}, kind='masks'),
     'two_update': Trial(methods.two_update, ('strong', 'weak2'), LOW),
     'fst_deep': Trial(methods.fst, ('strong',), LOW | {'ahead': 1}),
     'fst_wide': Trial(methods.fst, ('strong',), LOW | {'ahead': 2, 'look': 'wide'}),
