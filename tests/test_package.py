@@ -25,7 +25,7 @@ MAY_IMPORT = {  # folder or file of ssljax -> those that it may import
     'contracts': set(),
     'schedules': {'contracts'},
     'shards': {'contracts'},
-    'solvers': {'contracts', 'solvers'},
+    'solvers': {'contracts', 'shards', 'solvers'},
     **{part: LIGHT for part in PARTS},
     'tasks': LIGHT | {'tasks'},
     'models': LIGHT | {'models'},
