@@ -3,7 +3,7 @@
     python -m experiments.train --config=experiments/configs/dots/treeformer.py
 
 Time: not measured.
-Score: not run.
+Score: not run: the labels alone do not count yet, see supervised.py.
 """
 
 from experiments.configs.dots.common import dots
