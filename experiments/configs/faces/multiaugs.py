@@ -8,8 +8,10 @@ without easy views.
 
 Time: 1.6 min of a busy 2-core CPU, on one core.
 Score: 12.4 ± 1.3 % NME, two paths, 3 seeds, 0.2 ± 0.2 more than the labels alone,
-  which so few steps do not exhaust (experiments/results/faces_5/table.md). PoseCons,
-  PoseDual and the collapse: not run.
+  which so few steps do not exhaust (experiments/results/faces_5/table.md). With
+  34 labels, a hundredth, 16.4 ± 5.9 %, 2.5 ± 5.0 less, each of the seeds at least 1.0
+  (experiments/results/faces_1/table.md). PoseCons, PoseDual, one path against two, and
+  the collapse: not run.
 """
 
 from experiments.configs.faces.common import faces
