@@ -1,0 +1,132 @@
+"""What a workdir tells without its data: configuration, scores, rows, findings."""
+
+from __future__ import annotations
+
+import importlib
+import shlex
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from experiments import workdir
+from ssljax.data import named
+from ssljax.methods import catalogue
+from ssljax.train import diagnosis
+from ssljax.train.diagnosis import Finding
+
+SCORES = ('accuracy', '-nme', '-mae', 'dice')
+"""What a task is judged by; with a minus, the lower the better."""
+
+ROOT = Path(__file__).parent.parent
+
+
+class Told(NamedTuple):
+    """A job, as its folder has it."""
+
+    name: str  # unique on the page
+    folder: Path
+    config: ConfigDict
+    summary: dict[str, Any]  # {} of a job that is not finished
+    units: dict[str, list[dict[str, Any]]]  # rows of each fit, by its name
+    findings: list[tuple[str, Finding]]  # with the fit that they are of
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """Rows of the fit that is drawn: the main one, else the last."""
+        last = next(reversed(self.units.values()), [])
+        return self.units.get('main', last)
+
+    @property
+    def judged(self) -> str:
+        """What the job is judged by, as in ``SCORES``."""
+        known = {*self.summary, *(name for row in self.rows for name in row)}
+        for score in SCORES:
+            name = score.removeprefix('-')
+            if known & {f'test_{name}', f'validation_{name}'}:
+                return score
+        return SCORES[0]
+
+    @property
+    def best(self) -> str:
+        """The score that watchers look at."""
+        sign = '-' if self.judged.startswith('-') else ''
+        return f'{sign}validation_{self.judged.removeprefix("-")}'
+
+    @property
+    def scored(self) -> tuple[str, float] | None:
+        """The score of the shipped weights, by its name; None before the end."""
+        for part in ('test', 'validation'):
+            name = f'{part}_{self.judged.removeprefix("-")}'
+            if self.summary.get(name) is not None:
+                return name, self.summary[name]
+        return None
+
+
+def told(folder: Path, name: str) -> Told:
+    """Reads a workdir.
+
+    Raises:
+      InputError: if the folder holds no job, or a file that a job did not write.
+    """
+    config = workdir.load_config(folder)
+    done = folder / 'summary.json'
+    summary = workdir.read_json(done) if done.exists() else {}
+    found = Told(name, folder, config, summary, diagnosis.logged(folder), [])
+    args = config.get('args', {})
+    seen = diagnosis.of_folder(folder, settings=args, best=found.best)
+    each = [(unit, one) for unit, findings in seen.items() for one in findings]
+    return found._replace(findings=each)
+
+
+def named_apart(folders: list[Path]) -> list[str]:
+    """Returns short names of folders: as much of the paths as tells them apart."""
+    parts = [folder.resolve().parts for folder in folders]
+    for depth in range(1, max(map(len, parts)) + 1):
+        names = ['/'.join(part[-depth:]) for part in parts]
+        if len(set(names)) == len(names):
+            return names
+    return [f'{folder.name} ({number})' for number, folder in enumerate(folders, 1)]
+
+
+def command(config: ConfigDict) -> tuple[str, list[str]]:
+    """Returns the command that trains a configuration, and the fields it can't give.
+
+    Args:
+      config: of a job.
+    """
+    data = named.short(config.data)
+    own = ROOT / 'experiments' / 'configs' / data / f'{config.method}.py'
+    path = own.relative_to(ROOT).as_posix()
+    if not own.exists():
+        path = catalogue.find(config.method).config
+    module = importlib.import_module(path.removesuffix('.py').replace('/', '.'))
+    base = workdir.flat(module.get_config().copy_and_resolve_references())
+    fields = {**workdir.LATER, **workdir.flat(config)}
+    words = ['python', '-m', 'experiments.train', f'--config={path}', '--workdir=...']
+    for name in sorted(fields):
+        if name in base and base[name] is not None and fields[name] != base[name]:
+            words.append(f'--config.{name}={_typed(fields[name])}')
+    lost = [name for name in fields if name not in base and name not in workdir.LATER]
+    lost += [name for name in base if name not in fields]
+    return shlex.join(words), sorted(lost)
+
+
+def interval(share: float, count: int) -> tuple[float, float]:
+    """Returns the 95 % interval of a share of ``count`` rows.
+
+    Source: Wilson 1927.
+    """
+    z = 1.96
+    centre = share + z * z / (2 * count)
+    half = z * np.sqrt(share * (1 - share) / count + z * z / (4 * count**2))
+    scale = 1 + z * z / count
+    return float((centre - half) / scale), float((centre + half) / scale)
+
+
+def _typed(value: Any) -> str:
+    """A value as a flag takes it: lists are tuples there."""
+    if isinstance(value, list):
+        return str(tuple(value)).replace(' ', '')
+    return str(value)
