@@ -7,6 +7,7 @@ from ssljax.methods.adversarial import adversarial
 from ssljax.methods.anatomy import anatomy
 from ssljax.methods.bcp import bcp
 from ssljax.methods.c3s3 import c3s3
+from ssljax.methods.cfc_net import cfc_net
 from ssljax.methods.comatch import comatch
 from ssljax.methods.cps import cps
 from ssljax.methods.ctaugmented import ctaugmented
@@ -55,6 +56,7 @@ __all__ = [
     'apply_gradients',
     'bcp',
     'c3s3',
+    'cfc_net',
     'comatch',
     'cps',
     'ctaugmented',

@@ -283,6 +283,7 @@ ROWS = (
         50,
         data='hippocampus',
     ),
+    _row('cfc_net', 'CFC-Net', '2025, arXiv 2504.11856', 49, data='tubes'),
     # System 78 without prototypes, source replay and warm-up.
     _row(
         'stream',

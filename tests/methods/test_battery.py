@@ -223,6 +223,9 @@ TRIALS = {
     ),
     'rail': Trial(methods.rail, ('weak',), {'turn': 1}, kind='masks'),
     'umct': Trial(methods.umct, ('weak',), {'passes': 2}, kind='masks'),
+    'cfc_net': Trial(
+        methods.cfc_net, ('weak',), {'side': 4, 'threshold': 0.4}, kind='masks'
+    ),
     'two_update': Trial(methods.two_update, ('strong', 'weak2'), LOW),
     'fst_deep': Trial(methods.fst, ('strong',), LOW | {'ahead': 1}),
     'fst_wide': Trial(methods.fst, ('strong',), LOW | {'ahead': 2, 'look': 'wide'}),
