@@ -17,5 +17,6 @@ def get_config():
     config = clips('unsupervised_flow', noise=8.0)  # of the drawn frames
     config.networks = {'network': {'name': 'flow_cnn'}}
     config.batch_size = 8
-    config.steps = 500
+    config.steps = 600
+    config.optimizer.lr = 2e-3
     return config
