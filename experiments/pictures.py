@@ -50,11 +50,9 @@ def main() -> None:
         drawings.densities(out / 'overlays.png', found[method.ship], _COUNT.value)
     elif 'overlap' in job.task.metrics:
         classes = job.data.classes
-        for rows in found.values():
-            rows['scores'] = masks.scored(job.task, rows)
-            rows['name'] = [
-                job.data.source.name(int(row)) for row in job.data.rows[_PART.value]
-            ]
+        for one in found.values():
+            one['scores'] = masks.scored(job.task, one)
+            one['name'] = [job.data.source.name(int(row)) for row in rows]
         masks.table(out / 'cases.csv', found, classes)
         drawings.outlines(out / 'overlays.png', found[method.ship], _COUNT.value)
     else:

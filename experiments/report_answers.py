@@ -43,7 +43,7 @@ class Seen(NamedTuple):
 class Bins(NamedTuple):
     """Confidence against accuracy."""
 
-    count: np.ndarray  # [BINS]
+    rows: np.ndarray  # [BINS], how many
     confidence: np.ndarray  # mean in each, NaN of none
     accuracy: np.ndarray
     ece: float  # the mean distance of the two, by count
@@ -200,19 +200,19 @@ def reliability(probs: np.ndarray, label: np.ndarray) -> Bins:
     """
     sure, right = probs.max(-1), probs.argmax(-1) == label
     place = np.minimum((sure * BINS).astype(int), BINS - 1)
-    count = np.bincount(place, minlength=BINS)
+    rows = np.binrows(place, minlength=BINS)
     with np.errstate(invalid='ignore'):
-        confidence = np.bincount(place, sure, BINS) / count
-        accuracy = np.bincount(place, right, BINS) / count
+        confidence = np.binrows(place, sure, BINS) / rows
+        accuracy = np.binrows(place, right, BINS) / rows
     gap = np.nan_to_num(np.abs(confidence - accuracy))
-    return Bins(count, confidence, accuracy, float((gap * count).sum() / len(label)))
+    return Bins(rows, confidence, accuracy, float((gap * rows).sum() / len(label)))
 
 
 def by_class(seen: Seen) -> list[list[str]]:
     """Returns lines of a table: each class, how many, recall, precision, shares."""
     one = seen.found[seen.ship]
     counts = confusion(one['answer'], one['label'])
-    given = np.zeros(len(counts))
+    given = np.zeros(len(counts), int)
     if seen.pseudo:
         number = len(counts)
         given = np.bincount(seen.pseudo['probs'].argmax(-1), minlength=number)

@@ -96,8 +96,8 @@ def calibrated(bins: Bins) -> bytes:
         axes.plot(bins.confidence, bins.accuracy, 'o-', ms=4)
         axes.set_ylim(0, 1.02)
         axes.set_ylabel('accuracy')
-        edges = np.linspace(0, 1, len(bins.count) + 1)
-        below.bar(edges[:-1], bins.count, width=np.diff(edges), align='edge')
+        edges = np.linspace(0, 1, len(bins.rows) + 1)
+        below.bar(edges[:-1], bins.rows, width=np.diff(edges), align='edge')
         below.set_ylabel('rows')
         below.set_xlabel('confidence')
         for one in axes, below:

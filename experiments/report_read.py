@@ -11,7 +11,6 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from experiments import workdir
-from ssljax.data import named
 from ssljax.methods import catalogue
 from ssljax.train import diagnosis
 from ssljax.train.diagnosis import Finding
@@ -93,24 +92,35 @@ def named_apart(folders: list[Path]) -> list[str]:
 def command(config: ConfigDict) -> tuple[str, list[str]]:
     """Returns the command that trains a configuration, and the fields it can't give.
 
+    It names the configuration of the method that is nearest, and what differs.
+
     Args:
       config: of a job.
     """
-    data = named.short(config.data)
-    own = ROOT / 'experiments' / 'configs' / data / f'{config.method}.py'
-    path = own.relative_to(ROOT).as_posix()
-    if not own.exists():
-        path = catalogue.find(config.method).config
-    module = importlib.import_module(path.removesuffix('.py').replace('/', '.'))
-    base = workdir.flat(module.get_config().copy_and_resolve_references())
     fields = {**workdir.LATER, **workdir.flat(config)}
+
+    def compared(path: str) -> tuple[list[str], list[str]]:
+        module = importlib.import_module(path.removesuffix('.py').replace('/', '.'))
+        base = workdir.flat(module.get_config().copy_and_resolve_references())
+        base = {**workdir.LATER, **base}
+        changed = [n for n in base if n in fields and base[n] != fields[n]]
+        # A flag sets no field that is not there, nor one that is None.
+        lost = [
+            *(base.keys() ^ fields.keys()),
+            *(n for n in changed if base[n] is None),
+        ]
+        return sorted(set(changed) - set(lost)), sorted(lost)
+
+    files = (ROOT / 'experiments' / 'configs').glob(f'*/{config.method}.py')
+    paths = {file.relative_to(ROOT).as_posix() for file in files}
+    found = {
+        x: compared(x) for x in sorted({*paths, catalogue.find(config.method).config})
+    }
+    path = min(found, key=lambda x: (len(found[x][1]), len(found[x][0])))
+    changed, lost = found[path]
     words = ['python', '-m', 'experiments.train', f'--config={path}', '--workdir=...']
-    for name in sorted(fields):
-        if name in base and base[name] is not None and fields[name] != base[name]:
-            words.append(f'--config.{name}={_typed(fields[name])}')
-    lost = [name for name in fields if name not in base and name not in workdir.LATER]
-    lost += [name for name in base if name not in fields]
-    return shlex.join(words), sorted(lost)
+    words += [f'--config.{name}={_typed(fields[name])}' for name in changed]
+    return shlex.join(words), lost
 
 
 def interval(share: float, count: int) -> tuple[float, float]:

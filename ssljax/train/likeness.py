@@ -23,13 +23,16 @@ def frechet(first: np.ndarray, second: np.ndarray) -> float:
     """
     one, two = np.asarray(first, float), np.asarray(second, float)
     # |A B'|_* is tr (S1 S2)^1/2 for S1 = A'A and S2 = B'B: no root of a matrix.
-    a, b = (
-        np.linalg.qr((x - x.mean(0)) / np.sqrt(len(x) - 1), mode='r')
-        for x in (one, two)
-    )
+    a, b = _triangle(one), _triangle(two)
     common = np.linalg.svd(a @ b.T, compute_uv=False).sum()
     gap = np.square(one.mean(0) - two.mean(0)).sum()
     return float(gap + np.square(a).sum() + np.square(b).sum() - 2 * common)
+
+
+def _triangle(rows: np.ndarray) -> np.ndarray:
+    """The least matrix R with R'R the covariance of the rows."""
+    centred = (rows - rows.mean(0)) / np.sqrt(len(rows) - 1)
+    return np.asarray(np.linalg.qr(centred, mode='r'))
 
 
 def unlike(

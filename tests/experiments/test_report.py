@@ -117,7 +117,7 @@ def test_reliability():
     bins = report_answers.reliability(probs, np.array([0, 1, 1, 0]))
     # |.9 - .5| over 2, |.7 - 1| and |.5 - 1| over 1 of 4 rows
     assert bins.ece == pytest.approx((2 * 0.4 + 0.3 + 0.5) / 4)
-    assert bins.count.sum() == 4
+    assert bins.rows.sum() == 4
     counts = report_answers.confusion(probs, np.array([0, 1, 1, 0]))
     np.testing.assert_array_equal(counts, [[2, 0], [1, 1]])
 
