@@ -6,7 +6,8 @@ Four generations, the first two half as wide as the others. Hard labels:
     python -m experiments.train --config=experiments/configs/digits/noisy_student.py
 
 Time: about 1.8 min on a core of a busy 2-core CPU.
-Score: With 10 labels (--config.labels_per_class=1) 78.2 % (77.4 to 79.0); supervised
+Score: 97.4 % test accuracy, mean of 3 seeds (97.0 to 97.6); supervised 89.1 %, FixMatch
+  97.5 %. With 10 labels (--config.labels_per_class=1) 78.2 % (77.4 to 79.0); supervised
   75.9 %, FixMatch 75.8 %.
 """
 

@@ -5,7 +5,8 @@ Without annealing: --config.args.tsa=exp lets labels in by and by.
     python -m experiments.train --config=experiments/configs/digits/uda.py
 
 Time: about 1.1 min on a core of a busy 2-core CPU.
-Score: With 10 labels (--config.labels_per_class=1) 76.9 % (69.4 to 80.6); supervised
+Score: 98.7 % test accuracy, mean of 3 seeds (98.6 to 98.8); supervised 89.1 %, FixMatch
+  97.5 %. With 10 labels (--config.labels_per_class=1) 76.9 % (69.4 to 80.6); supervised
   75.9 %, FixMatch 75.8 %.
 """
 
