@@ -14,6 +14,7 @@ from ssljax.methods.ctaugmented import ctaugmented
 from ssljax.methods.dash import dash
 from ssljax.methods.deep_co_training import deep_co_training
 from ssljax.methods.distil import distil
+from ssljax.methods.ds6 import ds6
 from ssljax.methods.federated import federated
 from ssljax.methods.fixmatch import fixmatch
 from ssljax.methods.flexmatch import flexmatch
@@ -63,6 +64,7 @@ __all__ = [
     'dash',
     'deep_co_training',
     'distil',
+    'ds6',
     'federated',
     'fixmatch',
     'flexmatch',

@@ -284,6 +284,13 @@ ROWS = (
         data='hippocampus',
     ),
     _row('cfc_net', 'CFC-Net', '2025, arXiv 2504.11856', 49, data='tubes'),
+    _row(
+        'ds6',
+        'DS6',
+        'Chatterjee et al. 2020, arXiv 2006.10802',
+        52,
+        data='tubes',
+    ),
     # System 78 without prototypes, source replay and warm-up.
     _row(
         'stream',

@@ -226,6 +226,12 @@ TRIALS = {
     'cfc_net': Trial(
         methods.cfc_net, ('weak',), {'side': 4, 'threshold': 0.4}, kind='masks'
     ),
+    'ds6': Trial(
+        methods.ds6,
+        ('weak',),
+        {'scale_weights': (1.0,), 'spacing': (1,), 'most': (0.1, 0.2)},
+        kind='masks',
+    ),
     'two_update': Trial(methods.two_update, ('strong', 'weak2'), LOW),
     'fst_deep': Trial(methods.fst, ('strong',), LOW | {'ahead': 1}),
     'fst_wide': Trial(methods.fst, ('strong',), LOW | {'ahead': 2, 'look': 'wide'}),
