@@ -1,5 +1,6 @@
 """The commands, run in this process or in one of their own."""
 
+import importlib
 import os
 import runpy
 import subprocess
@@ -83,6 +84,20 @@ def command(root, compiled, capsys, monkeypatch):
 
     yield run
     jax.config.update('jax_compilation_cache_dir', cached)
+
+
+@pytest.fixture(scope='session')
+def imported():
+    """Imports a command as a module; its flags would be in the way of the others."""
+
+    def run(name):
+        before = set(flags.FLAGS)
+        module = importlib.import_module(f'experiments.{name}')
+        for flag in set(flags.FLAGS) - before:
+            delattr(flags.FLAGS, flag)
+        return module
+
+    return run
 
 
 @pytest.fixture

@@ -1,22 +1,14 @@
 """Scores against the number of labels."""
 
-import importlib
-
 import pytest
-from absl import flags
 
 from ssljax.contracts import InputError
 from ssljax.train import writers
 
 
 @pytest.fixture(scope='module')
-def curves():
-    """The command; its flags would be in the way of other commands."""
-    before = set(flags.FLAGS)
-    module = importlib.import_module('experiments.curves')
-    for flag in set(flags.FLAGS) - before:
-        delattr(flags.FLAGS, flag)
-    return module
+def curves(imported):
+    return imported('curves')
 
 
 @pytest.fixture

@@ -1,9 +1,6 @@
 """A score over two fields of the configurations."""
 
-import importlib
-
 import pytest
-from absl import flags
 
 from ssljax.contracts import InputError
 from ssljax.train import writers
@@ -12,13 +9,8 @@ FIELDS = ('args.decay', 'args.fusion')
 
 
 @pytest.fixture(scope='module')
-def grids():
-    """The command; its flags would be in the way of other commands."""
-    before = set(flags.FLAGS)
-    module = importlib.import_module('experiments.grids')
-    for flag in set(flags.FLAGS) - before:
-        delattr(flags.FLAGS, flag)
-    return module
+def grids(imported):
+    return imported('grids')
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from experiments import unpack
 from ssljax.data import sources
 from ssljax.data.sources.mask_arrays import mask_arrays
 
@@ -39,8 +38,9 @@ def test_faces(command, shared, tmp_path):
         ('hippocampus', 200, 60, (48, 64, 48), [1, 1, 1]),
     ],
 )
-def test_masks(shared, name, train, test, size, spacing):
-    source, parts = mask_arrays(name, unpack.SETS[name](shared / 'data'))
+def test_masks(imported, shared, name, train, test, size, spacing):
+    unpacked = imported('unpack').SETS[name](shared / 'data')
+    source, parts = mask_arrays(name, unpacked)
     assert {part: len(rows) for part, rows in parts.items()} == {
         'train': train,
         'test': test,
