@@ -98,7 +98,9 @@ def nothing_passes(
         return None
     said = f'No pseudo-label passed in {steps[-1] - steps[-still]:.0f} steps'
     _, sure = _series(rows[-still:], 'targets/highest_confidence')
-    known = [f'threshold {settings["threshold"]}'] * ('threshold' in settings)
+    known = []
+    if 'threshold' in settings:
+        known += [f'threshold {settings["threshold"]}']
     known += [f'highest confidence {sure.max():.2f}'] if len(sure) else []
     return Finding(
         'nothing passes',
