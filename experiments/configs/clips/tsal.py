@@ -12,8 +12,8 @@ Score: 16.7 ± 3.5 % NME, 3 seeds: 1.3 ± 5.1 less than the labels alone, which 
   Its tracker, after 300 steps, is off by 0.72 pixels at landmarks, no motion by 0.92.
   On validation, known motion, one seed: 23.7 % with weight 1, 17.9 with 0.3, 17.2 with
   0.1. Known motion on the test part: not run. The student is the same whatever lambda
-  is; at 32x32, failing 0.3, the teacher of 0.999 has 1.1 ± 4.7 less than it, that of 0.6
-  the same (experiments/results/clips_ablation/table.md, mostly not run).
+  is; at 32x32, failing 0.3, the teacher of 0.999 has 1.1 ± 4.7 less than it, that of
+  0.6 the same (experiments/results/clips_ablation/table.md, mostly not run).
 """
 
 from ml_collections import ConfigDict
