@@ -15,9 +15,9 @@ Time: 14 s (supervised) to 3.7 min (ReMixMatch) on a core of a busy 2-core CPU; 
   Co-Training 9 min, not run to its end.
 Score: mean test accuracy of the 5 folds, without and with MixUp: supervised 72.5 and
   72.5 %, FixMatch 73.5 and 72.2, MixMatch 74.0 and 76.5, ReMixMatch 62.8 and 66.5, Mean
-  Teacher 73.3 and 71.5. The paper's order is not confirmed: MixMatch is 4.0 ± 7.9 points
-  above the labels alone, FixMatch 1.0 ± 5.0; ReMixMatch, the paper's best on ESC-10, is
-  10.0 ± 7.5 below MixMatch. Steps are a twentieth of the paper's here.
+  Teacher 73.3 and 71.5. The paper's order is not confirmed: MixMatch is 4.0 ± 7.9
+  points above the labels alone, FixMatch 1.0 ± 5.0; ReMixMatch, the paper's best on
+  ESC-10, is 10.0 ± 7.5 below MixMatch. Steps are a twentieth of the paper's here.
 """
 
 from experiments.configs.audio import audio
