@@ -178,7 +178,8 @@ def views_of(
         outputs = method.answers[teaching(method)](state, shown[names[0]])
         return shown, job.task.decode(outputs)
 
-    return jax.device_get(show(state, raw))
+    shown, probs = jax.device_get(show(state, raw))
+    return {name: shown[name] for name in names}, probs  # jit sorts them
 
 
 def confusion(probs: np.ndarray, label: np.ndarray) -> np.ndarray:
@@ -200,10 +201,10 @@ def reliability(probs: np.ndarray, label: np.ndarray) -> Bins:
     """
     sure, right = probs.max(-1), probs.argmax(-1) == label
     place = np.minimum((sure * BINS).astype(int), BINS - 1)
-    rows = np.binrows(place, minlength=BINS)
+    rows = np.bincount(place, minlength=BINS)
     with np.errstate(invalid='ignore'):
-        confidence = np.binrows(place, sure, BINS) / rows
-        accuracy = np.binrows(place, right, BINS) / rows
+        confidence = np.bincount(place, sure, BINS) / rows
+        accuracy = np.bincount(place, right, BINS) / rows
     gap = np.nan_to_num(np.abs(confidence - accuracy))
     return Bins(rows, confidence, accuracy, float((gap * rows).sum() / len(label)))
 

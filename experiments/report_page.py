@@ -33,7 +33,7 @@ figcaption{color:var(--soft);font-size:.9rem}
 .flow{display:grid;gap:0 24px;
 grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr))}
 .flow>*{min-width:0}
-.wide{overflow-x:auto}.wide img{min-width:640px}
+.wide{overflow-x:auto}.wide img{min-width:540px}
 table{border-collapse:collapse;font-size:.9rem;width:100%}
 caption{text-align:left;color:var(--soft);padding:4px 0}
 th,td{text-align:right;padding:4px 8px;border-bottom:1px solid var(--line);

@@ -1,5 +1,6 @@
 """The page of a tiny job: whole, closed, and of nothing that a name smuggles in."""
 
+import csv
 import json
 import re
 import shutil
@@ -7,6 +8,7 @@ from html.parser import HTMLParser
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from experiments import report_answers, report_page, report_read
 
@@ -60,11 +62,25 @@ def read(path):
 HOSTILE = '<script>alert(1)</script> "&$\\frac'
 
 
-def test_a_job_becomes_a_page_and_names_are_text(command, tiny, npz, tmp_path):
-    data = npz(classes=np.array([HOSTILE, 'b', 'c']))
+@pytest.fixture
+def photos(tmp_path):
+    """A table of 60 grey pictures of 3 classes, one with a name that is no name."""
+    random = np.random.default_rng(0)
+    with open(tmp_path / 'labels.csv', 'w', newline='') as file:
+        table = csv.writer(file)
+        table.writerow(['path', 'label'])
+        for i in range(60):
+            pixels = random.integers(0, 60, (8, 8), np.uint8)
+            pixels[:, i % 3] += 150
+            Image.fromarray(pixels).save(tmp_path / f'{i:02}.png')
+            table.writerow([f'{i:02}.png', (HOSTILE, 'b', 'c')[i % 3]])
+    return tmp_path / 'labels.csv'
+
+
+def test_a_job_becomes_a_page_and_names_are_text(command, tiny, photos, tmp_path):
     work = tmp_path / '<b>job'
-    flags = [f'--config.data={data}', '--config.labels_per_class=4', *tiny]
-    flags += ['--config=experiments/configs/digits/mean_teacher.py']
+    flags = ['--config=experiments/configs/digits/mean_teacher.py', *tiny]
+    flags += [f'--config.data={photos}', '--config.labels_per_class=4']
     code, _, err = command('train', *flags, f'--workdir={work}')
     assert code == 0, err
     out = tmp_path / 'report.html'
@@ -74,7 +90,7 @@ def test_a_job_becomes_a_page_and_names_are_text(command, tiny, npz, tmp_path):
     for text in (
         'test accuracy by the teacher',
         'Findings',
-        'python -m experiments.train --config=experiments/configs/digits/',
+        'python -m experiments.train --config=experiments/configs/',
         '--config.steps=12',
         'expected calibration error',
         'Pseudo-labels',
@@ -85,6 +101,7 @@ def test_a_job_becomes_a_page_and_names_are_text(command, tiny, npz, tmp_path):
         assert text in page.text, text
     assert 'b' not in page.tags
     assert len(page.images) >= 6
+    assert any(one['alt'].startswith('Views weak, strong of 4') for one in page.images)
     summary = json.loads((work / 'summary.json').read_text())
     assert f'{100 * summary["test_accuracy"]:.1f} %' in page.text
     assert isinstance(summary['findings'], list)
