@@ -45,6 +45,11 @@ def mean(tree: PyTree) -> PyTree:
     return _reduced(jax.lax.pmean, tree)
 
 
+def most(tree: PyTree) -> PyTree:
+    """Returns the largest over the devices, leaf by leaf."""
+    return _reduced(jax.lax.pmax, tree)
+
+
 def gather(tree: PyTree) -> PyTree:
     """Returns the rows [n, ...] of all devices [N, ...], in the order of the batch.
 

@@ -37,11 +37,12 @@ def assert_close(a, b):
     [
         (lambda x: shards.total(x.sum(0)), ALL),
         (lambda x: shards.mean({'a': x.mean(0), 'b': jnp.ones(2)}), ALL),
+        (lambda x: shards.most(x.max(0)), ALL),
         (shards.gather, ALL),
         (lambda x: jnp.full((), len(x) * shards.count(x)), ALL),
         (lambda x: shards.row_numbers(len(x), like=x), ROWS),
     ],
-    ids=['total', 'mean', 'gather', 'count', 'row_numbers'],
+    ids=['total', 'mean', 'most', 'gather', 'count', 'row_numbers'],
 )
 def test_all_rows_are_reached(fn, into):
     assert_close(spread_over(fn, into)(X), fn(X))

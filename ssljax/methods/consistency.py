@@ -29,8 +29,10 @@ from ssljax.methods.parts import (
     check_choice,
     choose,
     consistency_terms,
+    distance_metric,
     follow,
     forward,
+    lesson_metrics,
     loss_metrics,
     opinion_of,
     remember,
@@ -166,6 +168,14 @@ def consistency(
             **loss_metrics(supervised, unsupervised, further),
             'utilisation': utilisation(targets),
             'weight': ramp,
+            **lesson_metrics(
+                targets,
+                opinion,
+                task.decode(taught),
+                known.value,
+                labelled['weak'],
+            ),
+            **distance_metric(teacher, state, student_of(params, state.stats)),
         }
         memory = {**state.memory, 'rule': kept}
         return loss, Aux(metrics, {'student': stats}, memory)

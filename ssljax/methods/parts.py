@@ -7,6 +7,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from ssljax import losses, shards, tasks
 from ssljax.contracts import (
@@ -121,6 +122,96 @@ def utilisation(targets: Targets) -> Array:
     leaves = [jnp.asarray(w) for w in jax.tree.leaves(targets.weight)]
     kept = jnp.stack([jnp.sum(w > 0) for w in leaves])
     return shards.mean(jnp.sum(kept) / sum(w.size for w in leaves))
+
+
+def lesson_metrics(
+    targets: Targets,
+    opinion: PyTree,
+    own: PyTree,
+    labelled: PyTree,
+    example: Mapping[str, Any],
+) -> dict[str, Array]:
+    """What a step's lesson is like, {name: float32 []}; nothing but for classes.
+
+    Where predictions are distributions [..., C]: 'targets/confidence' and
+    'targets/highest_confidence' of who teaches, 'targets/disagreement', the share of
+    sites where its class is not the student's. Of the pseudo-labels that pass:
+    'targets/largest_class', the share of the most frequent one,
+    'targets/class_entropy' of all in [0, 1], 1 for even ones, and, where there are
+    labels, 'targets/label_share', the share of that class among them. And
+    'labels/accuracy', of the student on its labels.
+
+    Args:
+      targets: what is taught.
+      opinion: what was predicted of whom is taught, before the rule.
+      own: what the student predicts of the same.
+      labelled: what it predicts of the labelled rows.
+      example: their fields.
+    """
+    if not hasattr(opinion, 'dtype'):
+        return {}
+    probs, own, labelled = (
+        jax.lax.stop_gradient(jnp.asarray(x, jnp.float32))
+        for x in (opinion, own, labelled)
+    )
+    number = probs.shape[-1]
+    ids, sure = jnp.argmax(probs, -1), jnp.max(probs, -1)
+    value, weight = targets.value, targets.weight
+    taught = ids
+    if hasattr(value, 'dtype') and value.shape == probs.shape:
+        taught = jnp.argmax(value, -1)  # what an alignment made of it
+    elif hasattr(value, 'dtype') and value.shape == ids.shape:
+        taught = value
+    passed = jnp.ones(ids.shape, jnp.float32)
+    if hasattr(weight, 'dtype') and weight.shape == ids.shape:
+        passed = jnp.asarray(weight > 0, jnp.float32)
+    counts = shards.total(_histogram(taught, passed, number))
+    shares = counts / jnp.maximum(counts.sum(), 1)
+    surprise = -shares * jnp.log(jnp.maximum(shares, 1e-12))
+    found = {
+        'targets/confidence': sure.mean(),
+        'targets/highest_confidence': shards.most(sure.max()),
+        'targets/largest_class': shares.max(),
+        'targets/class_entropy': surprise.sum() / np.log(number),
+    }
+    if own.shape == probs.shape:
+        differ = jnp.argmax(own, -1) != ids
+        found['targets/disagreement'] = jnp.mean(jnp.asarray(differ, jnp.float32))
+    label = example.get('label', example.get('mask'))
+    if label is not None and label.shape == labelled.shape[:-1]:
+        known = jnp.asarray((label >= 0) & (label < number), jnp.float32)
+        right = jnp.asarray(jnp.argmax(labelled, -1) == label, jnp.float32)
+        of_class = shards.total(_histogram(label, known, number))
+        total = jnp.maximum(of_class.sum(), 1)
+        found['targets/label_share'] = of_class[jnp.argmax(shares)] / total
+        found['labels/accuracy'] = shards.total((known * right).sum()) / total
+    return found
+
+
+def _histogram(ids: Array, weight: Array, number: int) -> Array:
+    """Weight of each class, [number] float32; a sum over rows, wherever they lie."""
+    of_class = ids[..., None] == jnp.arange(number).reshape((1,) * ids.ndim + (-1,))
+    return jnp.sum(of_class * weight[..., None], axis=tuple(range(ids.ndim)))
+
+
+def distance_metric(
+    teacher: Teacher | None, state: State, student: Variables
+) -> dict[str, Array]:
+    """'teacher/distance': of weights, against the student's norm; nothing of none."""
+    if teacher is None:
+        return {}
+    followed = teacher.variables(state.memory['teacher']).params
+    student = jax.lax.stop_gradient(student.params)
+    apart = jax.tree.map(lambda a, b: a - jnp.asarray(b, a.dtype), followed, student)
+    norm = jnp.maximum(_norm(student), 1e-12)
+    return {'teacher/distance': shards.mean(_norm(apart) / norm)}
+
+
+def _norm(tree: PyTree) -> Array:
+    squares = [
+        jnp.sum(jnp.square(jnp.asarray(x, jnp.float32))) for x in jax.tree.leaves(tree)
+    ]
+    return jnp.sqrt(jnp.sum(jnp.stack(squares)))
 
 
 def loss_metrics(*groups: Mapping[str, Array]) -> dict[str, Array]:

@@ -111,9 +111,10 @@ def test_only_sums_travel(name, partition):
     # The curriculum hears of (place, class) of the 2 B rows of all devices.
     assert found.pop('all-gather', []) == [2 * 2 * B] * bool(cost.tables and by_hand)
     # Mean and variance, there and back; gradients and scalars wait for nothing, so
-    # that one or two messages take them all.
+    # that one or two messages take them all; the highest confidence is a maximum, and
+    # travels by itself.
     waves = LAYERS * (4 * cost.learning + 2 * cost.asking)
-    assert 4 <= len(found['all-reduce']) <= waves + 3
+    assert 4 <= len(found['all-reduce']) <= waves + 4
     params = shapes_of(method)[0].params['student']
     size = sum(math.prod(x.shape) for x in jax.tree.leaves(params))
     # The compiler sends the gradient of each pass; by hand, their sum is sent.
