@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ml_collections import ConfigDict
 
 from experiments import launch, machine, workdir
-from ssljax.contracts import InputError
+from ssljax.contracts import InputError, Task
 from ssljax.methods import catalogue
-from ssljax.train import writers
+from ssljax.train import diagnosis, writers
 
 if TYPE_CHECKING:
     from ssljax.programs import Run
@@ -67,6 +67,7 @@ def train(
             **results.pop('scores', {}),
             **results,
             'wall_seconds': seconds(),
+            'findings': findings(config, job.task, folder),
         }
     launch.decided(lambda: writers.write_json(done, summary))
     show(folder, summary, 'finished')
@@ -105,6 +106,14 @@ def describe(config: ConfigDict, job) -> dict:
         'devices': [f'{d.platform}:{d.device_kind}' for d in jax.devices()],
         'versions': machine.versions(),
     }
+
+
+def findings(config: ConfigDict, task: Task, folder: Path) -> list[dict[str, Any]]:
+    """Returns what looks wrong with the fits of a job, for its summary."""
+    from ssljax.programs.job import best_by
+
+    found = diagnosis.of_folder(folder, settings=config.args, best=best_by(task))
+    return [{'fit': fit, **one._asdict()} for fit in found for one in found[fit]]
 
 
 SHOWN = ('accuracy', 'error', 'nme', 'mae')

@@ -17,11 +17,13 @@ Lines = Mapping[str, tuple[Sequence[float], Sequence[float]]]
 STYLES = ('-', '--', ':', '-.')
 
 
-def lines(found: Sequence[Lines], title: str, label: str, *, log: bool = False):
+def lines(
+    found: Mapping[str, Lines], title: str, label: str, *, log: bool = False
+) -> bytes:
     """Draws lines over steps: a colour for each job, a dash for each name.
 
     Args:
-      found: of each job, its lines by name.
+      found: by job, its lines by name.
       title: above it.
       label: of the vertical axis.
       log: whether that is logarithmic.
@@ -29,15 +31,19 @@ def lines(found: Sequence[Lines], title: str, label: str, *, log: bool = False):
 
     def draw(plt):
         figure, axes = plt.subplots(figsize=(4.6, 3.6), layout='constrained')
-        names = list(dict.fromkeys(name for one in found for name in one))
-        for job, one in enumerate(found):
+        names = list(dict.fromkeys(name for one in found.values() for name in one))
+        several = len(found) > 1
+        for number, (job, one) in enumerate(found.items()):
             for name, (steps, values) in one.items():
                 mark = names.index(name)
+                shown = np.array(values, float)
+                if log:
+                    shown[shown <= 0] = np.nan
                 axes.plot(
-                    steps, values,
-                    color=f'C{job if len(found) > 1 else mark % 10}',
-                    ls=STYLES[mark % 4] if len(found) > 1 else '-',
-                    lw=1.6, label=shortened(name, 56),
+                    steps, shown,
+                    color=f'C{(number if several else mark) % 10}',
+                    ls=STYLES[mark % 4] if several else '-',
+                    lw=1.6, label=shortened(f'{job}: {name}' if several else name, 56),
                     marker='o' if len(values) < 4 else None, ms=3,
                 )  # fmt: skip
         if log:
@@ -195,11 +201,11 @@ def shortened(text: str, length: int) -> str:
     return text if len(text) <= length else f'{text[: length - 1]}…'
 
 
-def in_words(found: Sequence[Lines], label: str) -> str:
+def in_words(found: Mapping[str, Lines], label: str) -> str:
     """Returns what lines show: where each ends."""
     ends = [
-        f'{name} ends at {values[-1]:.3g} at step {steps[-1]:.0f}'
-        for one in found
+        f'{name} of {job} ends at {values[-1]:.3g} at step {steps[-1]:.0f}'
+        for job, one in found.items()
         for name, (steps, values) in one.items()
     ]
     return f'{label} over steps: {"; ".join(ends)}.'

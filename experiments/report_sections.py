@@ -116,15 +116,15 @@ def curves(jobs: Sequence[Told]) -> str:
     )
     boxes = []
     for title, label, wanted, log in (scores, *CURVES):
-        drawn = [chosen(job, wanted, len(jobs) > 1) for job in jobs]
-        if any(drawn):
+        drawn = {job.name: chosen(job, wanted) for job in jobs}
+        if any(drawn.values()):
             image = report_figures.lines(drawn, title, label, log=log)
             alt = report_figures.in_words(drawn, title)
             boxes.append(html.card('', html.figure(image, alt)))
     return html.columns(boxes)
 
 
-def chosen(job: Told, wanted: Callable[[str], bool], named: bool) -> Lines:
+def chosen(job: Told, wanted: Callable[[str], bool]) -> Lines:
     """Returns the lines of a job that are wanted, by their names in the rows."""
     names = dict.fromkeys(name for row in job.rows for name in row if wanted(name))
     if sum(f'{name}_student' in names for name in names) == 1:  # the shipped one's
@@ -136,7 +136,7 @@ def chosen(job: Told, wanted: Callable[[str], bool], named: bool) -> Lines:
         ]
         if pairs:
             steps, values = zip(*pairs, strict=True)
-            lines[f'{job.name}: {name}' if named else name] = (steps, values)
+            lines[name] = (steps, values)
     return lines
 
 

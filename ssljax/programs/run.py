@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 import warnings
 import zlib
 from collections.abc import Callable, Mapping
@@ -15,7 +16,7 @@ import jax
 
 from ssljax.contracts import Array, InputError, Method, PyTree, State
 from ssljax.programs import fit, results
-from ssljax.train import checkpoints, processes, sharding, writers
+from ssljax.train import checkpoints, diagnosis, processes, sharding, writers
 from ssljax.train.sharding import Layout
 
 
@@ -210,6 +211,8 @@ class Run:
         state, info = _resumed(unit, state)
         if info['step'] < unit.last:
             state, info = fit.loop(unit, self.cadence, state, info)
+            if self.cadence.progress and processes.first():
+                _tell(unit)
         return _selected(unit, steps, state, info)
 
     def restore(self, name: str, method: Method, feed: Callable[[int], Any]) -> State:
@@ -329,6 +332,13 @@ def _selected(unit: fit.Unit, steps: int, state: State, info: dict[str, Any]) ->
     }
     processes.decided(lambda: writers.write_json(unit.folder / 'record.json', record))
     return state
+
+
+def _tell(unit: fit.Unit) -> None:
+    """Says what looks wrong with a fit that ended."""
+    rows = writers.rows(unit.folder / 'metrics.jsonl')
+    for found in diagnosis.findings(rows, best=unit.best):
+        print(f'{unit.name}: {found.sentence} {found.advice}', file=sys.stderr)
 
 
 def _at_least_one(name: str, number: int) -> None:

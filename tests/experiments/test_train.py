@@ -36,6 +36,8 @@ def test_bare_command_writes_two_jobs(trained):
         assert summary.pop('versions').keys() >= {'jax', 'flax', 'ssljax', 'python'}
         assert summary.pop('split')['file'] == 'digits/split.json'
         assert summary.pop('devices')[0].startswith('cpu')
+        for finding in summary.pop('findings'):  # 12 steps are few
+            assert finding['fit'] == 'main' and finding['sentence'].endswith('.')
         del summary['test_accuracy_student'], summary['validation_accuracy_student']
         del summary['validation_accuracy_teacher']
         assert summary == {
