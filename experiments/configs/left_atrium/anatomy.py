@@ -25,12 +25,12 @@ def get_config():
         {
             'masks': {
                 'method': 'mask_autoencoder',
-                'steps': 500,
+                'steps': 300,
                 'network': NETWORK,
             },
             'anatomy': {
                 'method': 'anatomy',
-                'steps': 1000,
+                'steps': 600,
                 'given': {'autoencoder': 'masks'},
                 'args': {'weight': 0.1, 'gamma': 1.0},
             },

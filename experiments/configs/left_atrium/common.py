@@ -39,5 +39,6 @@ def left_atrium(method: str, **args) -> ConfigDict:
     config.reading = {'validation': 32}  # slices of 8 scans
     config.batch_size = 8
     config.eval_batch_size = 40
-    config.steps = 1000
+    config.steps = 600
+    config.eval_every = 200
     return config
