@@ -2,6 +2,8 @@
 
     python -m experiments.train --config=experiments/configs/digits/comatch.py
 
+Without the graph of embeddings: ``--config.args.contrast_weight=0.``
+
 Time: about 2.1 min on a core of a busy 2-core CPU.
 Score: 98.3 % test accuracy, mean of 3 seeds (97.6 to 99.0); supervised 89.1 %, FixMatch
   97.5 %. With 10 labels (--config.labels_per_class=1) 88.3 % (87.4 to 89.6); supervised
@@ -13,7 +15,9 @@ from experiments.configs.digits.common import ConfigDict, digits
 
 def get_config():
     """Returns the configuration."""
-    config = digits('comatch', threshold=0.95, ratio=4.0, joint=False)
+    config = digits(
+        'comatch', threshold=0.95, contrast_weight=1.0, ratio=4.0, joint=False
+    )
     config.networks.projector = ConfigDict(
         {'name': 'mlp', 'outputs': 64, 'hidden': (64,)}
     )

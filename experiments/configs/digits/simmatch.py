@@ -2,6 +2,8 @@
 
     python -m experiments.train --config=experiments/configs/digits/simmatch.py
 
+Without the similarities of instances: ``--config.args.instance_weight=0.``
+
 Time: about 1.3 min on a core of a busy 2-core CPU.
 Score: 98.8 % test accuracy, mean of 3 seeds (98.6 to 99.0); supervised 89.1 %, FixMatch
   97.5 %. With 10 labels (--config.labels_per_class=1) 83.1 % (79.4 to 89.6); supervised
@@ -13,7 +15,9 @@ from experiments.configs.digits.common import ConfigDict, digits
 
 def get_config():
     """Returns the configuration."""
-    config = digits('simmatch', threshold=0.95, ratio=4.0, joint=False)
+    config = digits(
+        'simmatch', threshold=0.95, instance_weight=1.0, ratio=4.0, joint=False
+    )
     config.networks.projector = ConfigDict(
         {'name': 'mlp', 'outputs': 64, 'hidden': (64,)}
     )
