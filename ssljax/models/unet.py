@@ -20,6 +20,7 @@ from ssljax.models.fields import (
     check_sites,
     enlarged,
     pooled,
+    through,
 )
 from ssljax.models.precision import widened
 
@@ -38,6 +39,7 @@ def unet(
     norm: str = 'batch',
     statistics: str = 'global',
     dtype: DTypeLike = 'float32',
+    remat: bool = False,
 ) -> Network:
     """A U-Net of images or volumes.
 
@@ -62,6 +64,8 @@ def unet(
       norm: 'group' or 'batch', see ``small_cnn``.
       statistics: of the norm 'batch', see ``small_cnn``.
       dtype: that the convolutions compute in.
+      remat: computes the convolutions of every level again when the gradient asks for
+        them, instead of keeping what is inside: less memory for a third forward pass.
 
     Raises:
       InputError: for impossible numbers, or inputs that do not fit.
@@ -87,6 +91,7 @@ def unet(
             sizes,
             noise[-levels:],
             scales,
+            remat,
             kit,
         ),
         norm,
@@ -107,6 +112,7 @@ def vnet(
     norm: str = 'batch',
     statistics: str = 'global',
     dtype: DTypeLike = 'float32',
+    remat: bool = False,
 ) -> Network:
     """A V-Net: strided convolutions, and skips that are added.
 
@@ -123,6 +129,7 @@ def vnet(
       norm: 'group' or 'batch', see ``small_cnn``.
       statistics: of the norm 'batch', see ``small_cnn``.
       dtype: that the convolutions compute in.
+      remat: see ``unet``.
 
     Raises:
       InputError: for impossible numbers, or inputs that do not fit.
@@ -146,6 +153,7 @@ def vnet(
             tuple(channels),
             tuple(depths),
             dropout,
+            remat,
             kit,
         ),
         norm,
@@ -157,9 +165,19 @@ def vnet(
 
 class _UNet(nnx.Module):
     def __init__(
-        self, num_classes, axes, image_channels, channels, kernel, noise, scales, kit
+        self,
+        num_classes,
+        axes,
+        image_channels,
+        channels,
+        kernel,
+        noise,
+        scales,
+        remat,
+        kit,
     ):
         self.axes, self.image_channels = axes, image_channels
+        self.remat = remat
         self.multiple = 2 ** (len(channels) - 1)
         self.down = nnx.List(
             Layers(a, b, kernel, dropout=p, slope=0.01, kit=kit)
@@ -178,18 +196,20 @@ class _UNet(nnx.Module):
 
     def encode(self, x):
         check_sites(x, self.axes, self.image_channels, self.multiple)
+        run = through(self.remat)
         levels = []
         for number, layers in enumerate(self.down):
-            x = layers(pooled(x) if number else x)
+            x = run(layers, pooled(x) if number else x)
             levels.append(x)
         return {'levels': tuple(levels)}
 
     def decode(self, features):
         *finer, x = features['levels']
+        run = through(self.remat)
         found = []
         for level in reversed(range(len(finer))):
             x = self.widen[level](x)
-            x = self.up[level](jnp.concatenate([finer[level], x], axis=-1))
+            x = run(self.up[level], jnp.concatenate([finer[level], x], axis=-1))
             found.append(x)
         found = found[::-1]
         scales = tuple(
@@ -205,9 +225,10 @@ class _UNet(nnx.Module):
 
 class _VNet(nnx.Module):
     def __init__(
-        self, num_classes, axes, image_channels, channels, depths, dropout, kit
+        self, num_classes, axes, image_channels, channels, depths, dropout, remat, kit
     ):
         self.axes, self.image_channels = axes, image_channels
+        self.remat = remat
         self.multiple = 2 ** (len(channels) - 1)
         kernel = (3,) * axes
 
@@ -225,17 +246,19 @@ class _VNet(nnx.Module):
 
     def encode(self, x):
         check_sites(x, self.axes, self.image_channels, self.multiple)
+        run = through(self.remat)
         levels = []
         for number, layers in enumerate(self.down):
-            x = layers(self.narrow[number - 1](x) if number else x)
+            x = run(layers, self.narrow[number - 1](x) if number else x)
             levels.append(x)
         levels[-1] = self.dropout(levels[-1])
         return {'levels': tuple(levels)}
 
     def decode(self, features):
         *finer, x = features['levels']
+        run = through(self.remat)
         for level in reversed(range(len(finer))):
-            x = self.up[level](self.widen[level](x) + finer[level])
+            x = run(self.up[level], self.widen[level](x) + finer[level])
         return {'logits': self.read(self.dropout(x)), 'feature_map': widened(x)}
 
     def __call__(self, x):
