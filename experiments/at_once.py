@@ -9,8 +9,7 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from experiments import build, jobs, workdir
-from ssljax.methods import catalogue
+from experiments import build, jobs, own, workdir
 from ssljax.programs import seeds
 from ssljax.programs.job import feed_for, scorer
 
@@ -33,7 +32,7 @@ def fit(
     """
     config, _ = pairs[0]
     special = config.tensorboard or config.get('partition', 'auto') != 'auto'
-    if special or catalogue.find(config.method).program != SINGLE:
+    if special or own.find(config.method).program != SINGLE:
         return
     made = [build.job(*pair, shared=shared) for pair in pairs]
     method, data = made[0].method(), build.identity(made[0])

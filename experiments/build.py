@@ -14,11 +14,10 @@ import numpy as np
 import optax
 from ml_collections import ConfigDict
 
-from experiments import workdir
+from experiments import own, workdir
 from ssljax import data, methods, models, schedules, tasks, teachers, views
 from ssljax.contracts import InputError, Method, Network, State, Task, View
 from ssljax.data import checks, named
-from ssljax.methods import catalogue
 from ssljax.programs import Run
 from ssljax.programs.job import Job, feed_for
 from ssljax.train import by_windows, sharding
@@ -108,10 +107,10 @@ def job(
     def method(
         name=None, *, steps=None, network=None, rates=None, **arguments
     ) -> Method:
-        builder = catalogue.resolve(catalogue.find(name or config.method).build)
+        builder = own.builder(name or config.method)
         rows = {n: x.tobytes() for n, x in rows_for(builder, dataset).items()}
         same = (alike, name, steps, tuple(rows.items()))
-        own = config.args.to_dict() if name in (None, config.method) else {}
+        usual = config.args.to_dict() if name in (None, config.method) else {}
         plain = not network and not rates and not arguments
         if plain and same in shared:
             return shared[same]
@@ -123,7 +122,7 @@ def job(
             steps=steps or config.steps,
             network=network or {},
             rates=rates or {},
-            arguments={**own, **arguments},
+            arguments={**usual, **arguments},
         )
         if not host_views:
             found = methods.prepared(found, views.prepare(found.needs, seen))
@@ -215,28 +214,32 @@ def split_file(config: Any) -> Path | None:
     return own if own.exists() else Path(config.split)
 
 
-def trained(folder: Path, *, scored: bool = False) -> tuple[Job, Method, State]:
+def trained(
+    folder: Path, *, scored: bool = False, method: str | None = None
+) -> tuple[Job, Method, State]:
     """Rebuilds the job of a workdir, with the state of its last checkpoint.
 
     Args:
       folder: of the job.
       scored: whether its own rows are asked about, which must not have changed since;
         else its classes must be the same, and there may be new files.
+      method: what ``--method`` says, which a method of a file needs: it is code.
 
     Raises:
       InputError: if the folder holds no job, no checkpoint of it, or other data.
     """
     config = workdir.load_config(folder)
+    own.allowed(config.method, method, f'workdir {folder}')
     made = job(config, folder)
     pinned = identity(made)
     workdir.pin(folder, pinned if scored else {'classes': pinned['classes']})
-    method = made.method()
+    found = made.method()
     run = Run(folder, seed=config.seed)
-    feed = feed_for(made, method, run.key('main'))
-    state = run.restore('main', method, feed)
+    feed = feed_for(made, found, run.key('main'))
+    state = run.restore('main', found, feed)
     if hasattr(feed, 'close'):
         feed.close()
-    return made, method, state
+    return made, found, state
 
 
 def identity(job: Job) -> dict[str, Any]:
@@ -285,14 +288,12 @@ def build(
     what |= {'task': task} if 'task' in wanted else {'num_classes': dataset.num_classes}
     decided = {name: x for name, x in what.items() if name in wanted}
     decided |= rows_for(builder, dataset)
-    return builder(
-        **nets,
-        optimizer=methods.accumulated(
-            optimizer(ConfigDict({**config.optimizer, **rates}), steps),
-            config.get('accumulate', 1),
-        ),
-        **{**decided, **arguments},
+    moved = methods.accumulated(
+        optimizer(ConfigDict({**config.optimizer, **rates}), steps),
+        config.get('accumulate', 1),
     )
+    given = {**nets, 'optimizer': moved, **decided, **arguments}
+    return own.built(builder, given)
 
 
 def _over(spec: Mapping[str, Any], network: Mapping[str, Any]) -> Mapping[str, Any]:

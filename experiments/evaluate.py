@@ -21,6 +21,7 @@ from experiments import build, items, launch
 from ssljax.programs.job import scorer
 
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of a job of experiments.train.')
+_METHOD = flags.DEFINE_string('method', None, 'That of the job, if a file has it.')
 _DATA = flags.DEFINE_string(
     'data', None, 'An .npz with labels, instead of validation and test.'
 )
@@ -29,7 +30,9 @@ flags.mark_flag_as_required('workdir')
 
 def main() -> None:
     """Runs what the flags say."""
-    job, method, state = build.trained(Path(_WORKDIR.value), scored=not _DATA.value)
+    job, method, state = build.trained(
+        Path(_WORKDIR.value), scored=not _DATA.value, method=_METHOD.value
+    )
     parts = [part for part in ('validation', 'test') if len(job.data.rows[part])]
     if _DATA.value:
         source = items.examples(_DATA.value, job.task, job.data.num_classes)

@@ -37,6 +37,7 @@ from ssljax.train import writers
 PLATFORMS = ('cpu', 'cuda', 'tpu')
 
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of a job of experiments.train.')
+_METHOD = flags.DEFINE_string('method', None, 'That of the job, if a file has it.')
 _OUTPUT = flags.DEFINE_string(
     'output', 'model.jax', 'A program, model.jax, or weights, model.npz.'
 )
@@ -53,7 +54,7 @@ def main() -> None:
         )
     if output.suffix == '.jax' and not importlib.util.find_spec('flatbuffers'):
         raise InputError('A .jax file needs flatbuffers: pip install flatbuffers')
-    job, method, state = build.trained(Path(_WORKDIR.value))
+    job, method, state = build.trained(Path(_WORKDIR.value), method=_METHOD.value)
     told = about(job, method, state)
     write = write_program if output.suffix == '.jax' else write_weights
     try:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ml_collections import ConfigDict
 
-from experiments import launch, machine, workdir
+from experiments import launch, machine, own, workdir
 from ssljax.contracts import InputError, Task
 from ssljax.methods import catalogue
 from ssljax.train import diagnosis, writers
@@ -38,7 +38,7 @@ def train(
       shared: see ``build.job``: jobs one after another that differ in their seed alone
         then compile once.
     """
-    row = catalogue.find(config.method)
+    row = own.find(config.method)
     program = row.program.removeprefix('ssljax.programs.').split(':')[0]
     if launch.several() and program not in SHARED:
         raise InputError(

@@ -24,6 +24,7 @@ from ssljax.contracts import InputError
 from ssljax.data import checks
 
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of a job of experiments.train.')
+_METHOD = flags.DEFINE_string('method', None, 'That of the job, if a file has it.')
 _PART = flags.DEFINE_string('part', 'test', 'Or validation.')
 _COUNT = flags.DEFINE_integer('count', 12, 'Pictures of a kind.')
 flags.mark_flag_as_required('workdir')
@@ -31,7 +32,9 @@ flags.mark_flag_as_required('workdir')
 
 def main() -> None:
     """Runs what the flags say."""
-    job, method, state = build.trained(Path(_WORKDIR.value), scored=True)
+    job, method, state = build.trained(
+        Path(_WORKDIR.value), scored=True, method=_METHOD.value
+    )
     checks.known('part', _PART.value, job.data.rows)
     if _COUNT.value < 1:
         raise InputError(f'count is {_COUNT.value}; give a number above 0.')

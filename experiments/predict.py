@@ -30,6 +30,7 @@ from ssljax.data import collate
 from ssljax.programs.job import answering
 
 _WORKDIR = flags.DEFINE_string('workdir', None, 'Folder of a job of experiments.train.')
+_METHOD = flags.DEFINE_string('method', None, 'That of the job, if a file has it.')
 _INPUT = flags.DEFINE_string('input', None, 'Folder of files, or an .npz.')
 _OUTPUT = flags.DEFINE_string('output', 'labels.csv', 'The file to write.')
 flags.mark_flags_as_required(['workdir', 'input'])
@@ -37,7 +38,7 @@ flags.mark_flags_as_required(['workdir', 'input'])
 
 def main() -> None:
     """Runs what the flags say."""
-    job, method, state = build.trained(Path(_WORKDIR.value))
+    job, method, state = build.trained(Path(_WORKDIR.value), method=_METHOD.value)
     source = items.opened(_INPUT.value, job.task, job.config.get('reading', {}))
     answer, count = answering(job, method), len(source)
     size = min(job.config.eval_batch_size, count)

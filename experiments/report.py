@@ -25,6 +25,7 @@ from ssljax.train import writers
 _WORKDIR = flags.DEFINE_multi_string(
     'workdir', [], 'Folders of jobs of experiments.train, side by side.'
 )
+_METHOD = flags.DEFINE_multi_string('method', [], 'Those of the jobs that files have.')
 _OUT = flags.DEFINE_string('out', 'report.html', 'The page to write.')
 
 
@@ -44,7 +45,7 @@ def main() -> None:
     looks: list[report_answers.Seen | str] = []
     for job in jobs:
         try:
-            looks.append(report_answers.look(job))
+            looks.append(report_answers.look(job, _METHOD.value))
         except InputError as error:
             looks.append(f'What it answers can not be shown: {error}')
     out = Path(_OUT.value)

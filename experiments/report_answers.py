@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -49,13 +49,18 @@ class Bins(NamedTuple):
     ece: float  # the mean distance of the two, by count
 
 
-def look(told: Told) -> Seen:
+def look(told: Told, methods: Sequence[str] = ()) -> Seen:
     """Answers rows of a job by its last checkpoint.
+
+    Args:
+      told: the job.
+      methods: of files, which may be run.
 
     Raises:
       InputError: if there is no checkpoint, or the data are not those of the job.
     """
-    job, method, state = build.trained(told.folder, scored=True)
+    said = told.config.method if told.config.method in methods else None
+    job, method, state = build.trained(told.folder, scored=True, method=said)
     part = 'test' if len(job.data.rows.get('test', ())) else 'validation'
     rows = drawn(job.data.rows.get(part, np.array([], int)))
     of_classes, teaches = 'accuracy' in job.task.metrics, teaching(method)

@@ -10,8 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from ml_collections import ConfigDict
 
-from experiments import workdir
-from ssljax.methods import catalogue
+from experiments import own, workdir
 from ssljax.train import diagnosis
 from ssljax.train.diagnosis import Finding
 
@@ -103,6 +102,9 @@ def command(config: ConfigDict) -> tuple[str, list[str]]:
         module = importlib.import_module(path.removesuffix('.py').replace('/', '.'))
         base = workdir.flat(module.get_config().copy_and_resolve_references())
         base = {**workdir.LATER, **base}
+        if mine:  # --method says it, and takes away the arguments of another
+            base = {n: x for n, x in base.items() if not n.startswith('args.')}
+            base['method'] = config.method
         changed = [n for n in base if n in fields and base[n] != fields[n]]
         # A flag sets no field that is not there, nor one that is None.
         lost = [
@@ -111,14 +113,16 @@ def command(config: ConfigDict) -> tuple[str, list[str]]:
         ]
         return sorted(set(changed) - set(lost)), sorted(lost)
 
-    files = (ROOT / 'experiments' / 'configs').glob(f'*/{config.method}.py')
+    mine = own.of_file(config.method)
+    usual = own.CONFIG if mine else own.find(config.method).config
+    name = Path(usual).stem if mine else config.method
+    files = (ROOT / 'experiments' / 'configs').glob(f'*/{name}.py')
     paths = {file.relative_to(ROOT).as_posix() for file in files}
-    found = {
-        x: compared(x) for x in sorted({*paths, catalogue.find(config.method).config})
-    }
+    found = {x: compared(x) for x in sorted({*paths, usual})}
     path = min(found, key=lambda x: (len(found[x][1]), len(found[x][0])))
     changed, lost = found[path]
     words = ['python', '-m', 'experiments.train', f'--config={path}', '--workdir=...']
+    words += [f'--method={config.method}'] if mine else []
     words += [f'--config.{name}={_typed(fields[name])}' for name in changed]
     return shlex.join(words), lost
 

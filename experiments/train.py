@@ -19,9 +19,8 @@ from pathlib import Path
 from absl import flags
 from ml_collections import ConfigDict, config_flags
 
-from experiments import jobs, launch
+from experiments import jobs, launch, own
 from ssljax.contracts import InputError
-from ssljax.methods import catalogue
 
 DEFAULT = 'experiments/configs/digits/fixmatch.py'
 ROOT = Path(__file__).parent.parent
@@ -33,7 +32,10 @@ _WORKDIR = flags.DEFINE_string(
     'workdir', None, 'Folder of the job; default runs/<data>/<method>-seed<seed>.'
 )
 _METHOD = flags.DEFINE_string(
-    'method', None, "Replaces the configuration's method and keeps its data."
+    'method',
+    None,
+    "Replaces the configuration's method and keeps its data; of the catalogue, or of a "
+    'file, path.py:name.',
 )
 _SEED = flags.DEFINE_integer('seed', None, 'Shorthand of --config.seed.')
 _OVERWRITE = flags.DEFINE_bool(
@@ -95,18 +97,23 @@ def swap(config: ConfigDict, name: str) -> ConfigDict:
 
     What belongs to a method (its arguments and their ramp, its average, its optimizer,
     fields that it alone has) comes from its own configuration, unless a flag says
-    otherwise; networks, views and all else stay.
+    otherwise; networks, views and all else stay. A method of a file brings nothing but
+    itself.
     """
-    path = catalogue.find(name).config
-    own = importlib.import_module(path.removesuffix('.py').replace('/', '.'))
-    own = own.get_config()
+    path = own.find(name).config
+    if own.of_file(name):
+        new = config.copy_and_resolve_references()
+        new.method, new.args = name, ConfigDict()
+        return new
+    module = importlib.import_module(path.removesuffix('.py').replace('/', '.'))
+    theirs = module.get_config()
     new = config.copy_and_resolve_references()
-    new.method = own.method
+    new.method = theirs.method
     for field in ('args', 'ramp', 'ema', 'optimizer'):
-        new[field] = own[field]
+        new[field] = theirs[field]
     with new.unlocked():
-        new.update({field: own[field] for field in own if field not in config})
-        new.networks = ConfigDict({**own.networks, **config.networks})
+        new.update({field: theirs[field] for field in theirs if field not in config})
+        new.networks = ConfigDict({**theirs.networks, **config.networks})
     overrides = flags.FLAGS['config'].override_values
     new.update_from_flattened_dict(
         # args.* were meant for the method that is replaced.
@@ -117,7 +124,8 @@ def swap(config: ConfigDict, name: str) -> ConfigDict:
 
 def default_folder(config: ConfigDict) -> Path:
     """Returns runs/<data>/<method>-seed<seed>, ignored by git."""
-    return Path('runs') / Path(config.data).stem / f'{config.method}-seed{config.seed}'
+    name = f'{own.short(config.method)}-seed{config.seed}'
+    return Path('runs') / Path(config.data).stem / name
 
 
 if __name__ == '__main__':

@@ -1,11 +1,12 @@
 """What a Method costs over the same mathematics written out by hand: nothing.
 
     python -m experiments.benchmarks.step_overhead
-    python -m experiments.benchmarks.step_overhead --landmarks
+    python -m experiments.benchmarks.step_overhead --case=landmarks
+    python -m experiments.benchmarks.step_overhead --case=volumes --inner=1
 
-FixMatch on images of the digits' size, or Mean Teacher on heatmaps of ten landmarks,
-the library's step, laid out on all devices as the launcher does it, against a step that
-imports nothing of ssljax but the network.
+FixMatch on images of the digits' size, or Mean Teacher on heatmaps of ten landmarks or
+on volumes, the library's step, laid out on all devices as the launcher does it, against
+a step that imports nothing of ssljax but the network.
 Both are jitted with the state donated and run in turn, A B A B ..., so that a machine
 whose speed drifts slows both alike. Compared: the ratio of times, pair by pair; the
 FLOPs of the compiled programs; the traces; what is held twice while the step runs.
@@ -27,13 +28,16 @@ import jax.numpy as jnp
 import optax
 from absl import app, flags
 
+from experiments.benchmarks import landmarks_by_hand, volumes_by_hand
 from experiments.machine import describe
 from ssljax import methods, models, teachers
 from ssljax.train import sharding
 
 PAIRS = flags.DEFINE_integer('pairs', 40, 'Interleaved pairs of timings.')
 INNER = flags.DEFINE_integer('inner', 10, 'Steps in one timing.')
-LANDMARKS = flags.DEFINE_bool('landmarks', False, 'Mean Teacher on heatmaps instead.')
+CASE = flags.DEFINE_enum(
+    'case', 'images', ['images', 'landmarks', 'volumes'], 'What is learnt.'
+)
 OUT = flags.DEFINE_string(
     'out', None, 'Result file; default experiments/results/step_overhead*.json.'
 )
@@ -185,13 +189,17 @@ def measure(case: tuple, pairs: int, inner: int) -> dict:
     }
 
 
+CASES = {
+    'images': (fixmatch, 'step_overhead'),
+    'landmarks': (landmarks_by_hand.mean_teacher, 'step_overhead_landmarks'),
+    'volumes': (volumes_by_hand.mean_teacher, 'step_overhead_volumes'),
+}
+"""What is measured, and the name of its result file."""
+
+
 def main(_):
     """Measures, prints and writes."""
-    case, file = fixmatch, 'step_overhead'
-    if LANDMARKS.value:
-        from experiments.benchmarks.landmarks_by_hand import mean_teacher
-
-        case, file = mean_teacher, 'step_overhead_landmarks'
+    case, file = CASES[CASE.value]
     found = measure(case(), PAIRS.value, INNER.value)
     print(f'{"":10} {"ms/step":>9} {"MFLOP":>9} {"MB":>8} {"traces":>7}')
     for name, cost in found['cost'].items():

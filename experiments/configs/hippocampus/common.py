@@ -12,7 +12,7 @@ from experiments.configs.base import base
 
 SPACE = {
     'affine3d': {'degrees': 15.0, 'scale': (0.9, 1.1)},
-    'random_crop': {'size': (32, 48, 32)},
+    'random_crop': {'size': (24, 32, 24)},
 }
 
 
@@ -31,5 +31,6 @@ def hippocampus(method: str, **args) -> ConfigDict:
     config.reading = {'validation': 10}
     config.batch_size = 2
     config.eval_batch_size = 5
-    config.steps = 600
+    config.steps = 300
+    config.eval_every = 150
     return config

@@ -14,7 +14,7 @@ SPACE = {
     'flip_vertical': {},
     'rotate90': {},
     'affine': {'degrees': 20.0, 'scale': (0.9, 1.1)},
-    'random_crop': {'size': (64, 64)},
+    'random_crop': {'size': (48, 48)},
 }
 
 

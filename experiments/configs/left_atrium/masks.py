@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from experiments.configs.left_atrium.common import SPACE, left_atrium
 
-NETWORK = {'name': 'mask_autoencoder', 'shape': (64, 64), 'channels': (8, 16, 32)}
+NETWORK = {'name': 'mask_autoencoder', 'shape': (48, 48), 'channels': (8, 16, 32)}
 DAMAGED = {**SPACE, 'damage_mask': {'num_classes': 2}}
 
 

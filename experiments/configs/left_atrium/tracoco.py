@@ -19,7 +19,7 @@ def get_config():
     config = left_atrium(
         'tracoco', weight=0.3, translation_weight=0.3, saddle_weight=0.1
     )
-    config.views = {'crops': {**PLACES, 'overlapping_crops': {'size': (64, 64)}}}
+    config.views = {'crops': {**PLACES, 'overlapping_crops': {'size': (48, 48)}}}
     config.task.background = False
     config.ramp = 0.4
     return config

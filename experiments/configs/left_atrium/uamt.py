@@ -11,6 +11,6 @@ from experiments.configs.left_atrium.common import left_atrium
 
 def get_config():
     """Returns the configuration."""
-    config = left_atrium('uamt', passes=8, weight=1.0, ratio=1.0)
+    config = left_atrium('uamt', passes=4, weight=1.0, ratio=1.0)
     config.ramp = 0.4
     return config
