@@ -13,6 +13,7 @@ from ssljax.methods.cps import cps
 from ssljax.methods.ctaugmented import ctaugmented
 from ssljax.methods.dash import dash
 from ssljax.methods.deep_co_training import deep_co_training
+from ssljax.methods.dho import dho
 from ssljax.methods.distil import distil
 from ssljax.methods.ds6 import ds6
 from ssljax.methods.federated import federated
@@ -63,6 +64,7 @@ __all__ = [
     'ctaugmented',
     'dash',
     'deep_co_training',
+    'dho',
     'distil',
     'ds6',
     'federated',

@@ -135,6 +135,7 @@ ROWS = (
         program='stages:stages',
         config='stages',
     ),
+    _row('dho', 'DHO', '2025, arXiv 2505.07675', 29, program='stages:stages'),
     _row(
         'stages',
         'Pretrain, fine-tune, distil',

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import jax
 import jax.numpy as jnp
 
 from ssljax import losses
 from ssljax.contracts import (
-    InputError,
     Method,
     Network,
-    PyTree,
     Schedule,
     Stream,
     Task,
     Teacher,
-    Variables,
     inputs_of,
 )
+from ssljax.methods import frozen
 from ssljax.methods.learner import Aux, Optimizer, learner, start
 from ssljax.methods.parts import (
     answers,
@@ -84,7 +81,7 @@ def distil(
     def init(key, batch, given=None):
         given = given or {}
         example = inputs_of(task, batch['unlabelled'][view])
-        _check(teacher_network, example, given.get('teacher'))
+        frozen.check(teacher_network, example, given.get('teacher'))
         return start(
             key,
             {'student': (network, example)},
@@ -132,24 +129,3 @@ def distil(
         answers=found,
         ship=ship,
     )
-
-
-def _check(network: Network, inputs: PyTree, given: Variables | None) -> None:
-    """Refuses a teacher that is missing, or another network's."""
-    if given is None:
-        raise InputError(
-            "given has no 'teacher', which is to be distilled; pass the Variables of a "
-            'trained teacher_network.'
-        )
-    fresh = jax.eval_shape(network.init, jax.random.key(0), inputs)
-    found, wanted = (
-        {jax.tree_util.keystr(p): jnp.shape(x) for p, x in leaves}
-        for leaves in map(jax.tree_util.tree_leaves_with_path, (given, fresh))
-    )
-    for path in sorted(found.keys() | wanted.keys()):
-        if found.get(path) != wanted.get(path):
-            raise InputError(
-                f"given['teacher']{path} has shape {found.get(path)} and "
-                f"teacher_network's {wanted.get(path)}; build the network as the "
-                'teacher was built.'
-            )

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from ssljax.contracts import Variables
+from ssljax.contracts import Method, State, Variables
 from ssljax.data import checks
+from ssljax.programs.choice import answering, choose
 from ssljax.programs.job import Job, best_by, feed_for, scorer, variables_of
 from ssljax.programs.run import Run
 
@@ -23,12 +24,14 @@ def stages(run: Run, job: Job) -> dict[str, Any]:
     - ``start_from``: the earlier stage whose shipped weights the student starts from,
       ``drop``: the top-level parameters that it does not take over (its head),
     - ``teacher_from``: the earlier stage whose shipped weights are given as teacher,
-    - ``given``: the same for networks of other names, ``{'tracker': 'flow'}``.
+    - ``given``: the same for networks of other names, ``{'tracker': 'flow'}``,
+    - ``choose``: after the fit, the values to try on validation of numbers that the
+      answers are made by, ``{'mixture': {'share': (0.0, 0.5, 1.0)}}`` (see ``choice``).
 
     Returns:
       What the last stage recorded and scored, named as by ``single``, but with the
       ``wall_seconds`` of all stages; and ``test_accuracy/<stage>``, or the task's own
-      score, of every stage that answers the task.
+      score, of every stage that answers the task; ``chosen/<stage>/<number>``.
     """
     validation, test = scorer(job, 'validation'), scorer(job, 'test')
     weights: dict[str, Variables] = {}
@@ -57,12 +60,28 @@ def stages(run: Run, job: Job) -> dict[str, Any]:
         weights[name] = variables_of(state, method.ship)
         found = run.record(name)
         seconds += found['wall_seconds']
+        for entry, grid in stage.get('choose', {}).items():
+            score = functools.partial(_by_validation, validation, method, job)
+            numbers = run.once(
+                f'choice_{name}_{entry}',
+                functools.partial(choose, state, entry, grid, score),
+            )
+            state = answering(state, entry, numbers)
+            scores |= {f'chosen/{name}/{of}': x for of, x in numbers.items()}
         if answers:
             last = functools.partial(test, method, state)
             found |= run.once(f'test_{name}', last)
-            score = f'test_{job.task.score.removeprefix("-")}'
-            scores[f'{score}/{name}'] = found[score]
+            what = f'test_{job.task.score.removeprefix("-")}'
+            scores[f'{what}/{name}'] = found[what]
     return {**found, **scores, 'wall_seconds': seconds}
+
+
+def _by_validation(scores: Callable, method: Method, job: Job, state: State) -> float:
+    """The task's score of the shipped weights alone, higher being better."""
+    alone = method._replace(answers={method.ship: method.answers[method.ship]})
+    name = best_by(job.task)
+    found = scores(alone, state)[name.removeprefix('-')]
+    return -found if name.startswith('-') else found
 
 
 def without(variables: Variables, drop: Iterable[str]) -> Variables:

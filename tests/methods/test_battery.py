@@ -1,10 +1,15 @@
 """What holds for every method. A new one is a line in TRIALS.
 
+One of a file of your own is tried alone, as its ``TRIAL`` says::
+
+    python -m pytest tests/methods/test_battery.py --method=path.py:name
+
 Each runs as ``prepared``, views drawn inside its step, on a network with batch
 statistics and noise, so that a key or a statistic that goes astray is seen.
 """
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
@@ -14,6 +19,7 @@ import optax
 import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
+from experiments import own
 from ssljax import methods, schedules, teachers, views
 from ssljax.contracts import Targets
 from ssljax.methods import catalogue
@@ -26,13 +32,14 @@ B = 8  # labelled rows; ratios are 1, so unlabelled ones too, for 8 devices to s
 SGD = optax.sgd(0.05, momentum=0.9, nesterov=True)
 RAMP = schedules.linear_ramp(2)
 LOW = {'threshold': 0.4}  # some rows pass, some do not
+EXAMPLE = Path(__file__).parents[2] / 'experiments' / 'examples' / 'agree.py'
 
 
 class Trial(NamedTuple):
     """How a method is tried."""
 
     build: Callable  # (network, optimizer=, task= or num_classes=, **options) -> Method
-    learns: tuple[str, ...]  # the unlabelled views that gradients come from; of a
+    learns: tuple[str, ...] = ()  # the unlabelled views that gradients come from; of a
     # stream of another name, 'partner_unlabelled/strong'
     options: dict[str, Any] = {}
     networks: dict[str, int | str] = {}  # further ones: argument -> answers, or name
@@ -53,6 +60,10 @@ def after_a_teacher(network, **options):
         return method.init(key, batch, {'targets': lessons, **(given or {})})
 
     return method._replace(init=init)
+
+
+def of_file(method):
+    return Trial(own.builder(method), **own.trial(method))
 
 
 TRIALS = {
@@ -249,8 +260,15 @@ TRIALS = {
         networks={'teacher_network': 3},
         given={'teacher': 'teacher_network'},
     ),
+    'dho': Trial(
+        methods.dho,
+        ('weak',),
+        networks={'head': 3, 'teacher_network': 3},
+        given={'teacher': 'teacher_network'},
+    ),
     'adapt': Trial(methods.adapt, ('weak', 'strong'), {'decay': 0.9}),
     'federated': Trial(at_clients, ('strong',), LOW | {'ratio': 1.0}),
+    'own': of_file(f'{EXAMPLE}:agree'),
 }
 
 
@@ -325,9 +343,16 @@ class Case:
         return state, metrics
 
 
-@pytest.fixture(scope='module', params=TRIALS)
+def pytest_generate_tests(metafunc):
+    if 'case' in metafunc.fixturenames:
+        method = metafunc.config.getoption('--method', None)
+        names = [method] if method else TRIALS
+        metafunc.parametrize('case', names, indirect=True, scope='module')
+
+
+@pytest.fixture(scope='module')
 def case(request, tiny, kinds):
-    trial = TRIALS[request.param]
+    trial = TRIALS.get(request.param) or of_file(request.param)
     return Case(trial, tiny, kinds[trial.kind])
 
 

@@ -132,3 +132,26 @@ def test_a_stage_has_rates_of_its_own(tmp_path, make_job):
     before = run.given['finetune']['student'].params
     after = run.ended['finetune'][0].params['student']
     assert_same({name: after[name] for name in before}, before)
+
+
+def test_chooses_a_mixture_by_validation(tmp_path, make_job):
+    two = {
+        'finetune': {'method': 'supervised', 'steps': 20},
+        'dho': {
+            'method': 'dho',
+            'steps': 20,
+            'args': {'ratio': 4.0},
+            'teacher_from': 'finetune',
+            'choose': {'mixture': {'share': (0.0, 1.0)}},
+        },
+    }
+    job = make_job(method='stages', order=tuple(two), stages=two)
+    run = Watched(tmp_path)
+    found = stages(run, job)
+    share = found['chosen/dho/share']
+    scores = run.record('dho')['scores']
+    heads = [scores[f'validation_accuracy_{x}_head'] for x in ('taught', 'label')]
+    assert share == float(heads[1] > heads[0])
+    ours = 'test_accuracy_label_head' if share else 'test_accuracy_taught_head'
+    assert found['test_accuracy'] == found[ours]
+    assert stages(Run(tmp_path, progress=False), job) == found
