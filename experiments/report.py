@@ -14,6 +14,7 @@ checkpoint are gone is shown without them.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from absl import flags
@@ -33,10 +34,24 @@ def main() -> None:
     """Runs what the flags say."""
     if not _WORKDIR.value:
         raise InputError('Give --workdir=<folder of experiments.train> at least once.')
+    folders = [Path(folder) for folder in _WORKDIR.value]
+    write(folders, Path(_OUT.value), _METHOD.value)
+
+
+def write(folders: list[Path], out: Path, methods: Sequence[str] = ()) -> None:
+    """Writes the page of jobs, side by side.
+
+    Args:
+      folders: their workdirs.
+      out: the page.
+      methods: of files, which may be run.
+
+    Raises:
+      InputError: if a folder holds no job, or the page can not be written.
+    """
     # Imported late: what is refused should not wait for flax and orbax.
     from experiments import report_answers, report_read, report_sections
 
-    folders = [Path(folder) for folder in _WORKDIR.value]
     names = report_read.named_apart(folders)
     jobs = [
         report_read.told(folder, name)
@@ -45,10 +60,9 @@ def main() -> None:
     looks: list[report_answers.Seen | str] = []
     for job in jobs:
         try:
-            looks.append(report_answers.look(job, _METHOD.value))
+            looks.append(report_answers.look(job, methods))
         except InputError as error:
             looks.append(f'What it answers can not be shown: {error}')
-    out = Path(_OUT.value)
     page = report_sections.page(jobs, looks)
     try:
         with writers.replace(out) as file:

@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 from experiments import build
 from experiments.configs.digits import supervised
 from ssljax import data, models, views
-from ssljax.contracts import InputError
+from ssljax.contracts import InputError, Method
 
 
 def test_every_name_is_a_builder():
@@ -85,7 +85,8 @@ def test_refusals(spec, sentence):
 def test_builders_get_what_the_data_and_the_run_decide():
     def builder(optimizer, num_classes, rows, steps, threshold=1):
         parts = getattr(optimizer, 'parts', 1)
-        return num_classes, rows.tolist(), steps, threshold, parts
+        found = num_classes, rows.tolist(), steps, threshold, parts
+        return Method(found, *[None] * 3)
 
     config = supervised.get_config()
 
@@ -98,7 +99,7 @@ def test_builders_get_what_the_data_and_the_run_decide():
             network={},
             rates={},
             arguments=arguments,
-        )
+        ).init
 
     assert made() == (3, [4, 2], 7, 1, 1)
     config.accumulate = 4

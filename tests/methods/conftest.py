@@ -379,6 +379,10 @@ def _sites_example(task, rng, rows):
     }
 
 
+def pytest_addoption(parser):
+    parser.addoption('--method', help='path.py:name; the battery tries it alone.')
+
+
 @pytest.fixture(scope='session')
 def tiny():
     """Networks and batches: mlp, table, rows, batch, replay."""
