@@ -371,17 +371,20 @@ def net(
 def optimizer(spec: Any, steps: int) -> optax.GradientTransformation:
     """Returns SGD with Nesterov momentum or Adam, under a falling rate.
 
-    The rate falls as the 7/16 cosine, or to 0 with ``decay='cosine'``. Weights decay
-    decoupled from the rate under Adam (AdamW) and coupled under SGD, as the papers have
-    it; biases and norms (arrays of fewer than 2 axes) and the positions of a ``vit``
-    are not decayed. With ``layer_decay``, a vit's deeper layers move more slowly; with
-    ``clip``, gradients are shortened to at most that norm.
+    The rate falls as the 7/16 cosine, or to 0 with ``decay='cosine'`` or, as (1 -
+    t/T)^0.9, 'polynomial'. Weights decay decoupled from the rate under Adam (AdamW) and
+    coupled under SGD, as the papers have it; biases and norms (arrays of fewer than 2
+    axes) and the positions of a ``vit`` are not decayed. With ``layer_decay``, a vit's
+    deeper layers move more slowly; with ``clip``, gradients are shortened to at most
+    that norm.
     """
     rate = schedules.cosine_7_16(spec.lr, steps, min(spec.warmup, steps - 1))
     fall = spec.get('decay', '7/16')
-    checks.known('optimizer.decay', fall, ('7/16', 'cosine'))
+    checks.known('optimizer.decay', fall, ('7/16', 'cosine', 'polynomial'))
     if fall == 'cosine':
         rate = schedules.cosine_ramp_down(steps, spec.lr)
+    elif fall == 'polynomial':
+        rate = optax.polynomial_schedule(spec.lr, 0.0, 0.9, steps)
 
     def matrices(params):
         def decayed(path, x):

@@ -22,6 +22,7 @@ from __future__ import annotations
 import importlib
 import json
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -58,12 +59,21 @@ class Case(NamedTuple):
     config: str  # below experiments/configs
     data: Data
     methods: tuple[str, ...]
+    changes: tuple[tuple[str, Any], ...] = ()  # of the configuration
 
 
 _CIFAR = Data('image', (32, 32, 3), 'uint8', 10, 50_000)
 _STL = Data('image', (96, 96, 3), 'uint8', 10, 105_000)
 _TWO = ('fixmatch', 'freematch')
 _SOUND = ('mean_teacher', 'deep_co_training', 'mixmatch', 'remixmatch', 'fixmatch')
+_MEDICAL = ('supervised', 'mean_teacher', 'uamt', 'cps', 'unimatch', 'bcp')
+
+
+def _masks(shape: tuple[int, ...], classes: int, rows: int) -> Data:
+    mask = (('mask', shape[:-1], 'uint8'),)
+    return Data('image', shape, 'uint8', classes, rows, mask)
+
+
 CASES = (
     Case(
         'cifar10/wrn_28_2',
@@ -96,6 +106,16 @@ CASES = (
     Case('esc10/wrn_28_2', Data('wave', (220_500,), 'float32', 10, 320), _SOUND),
     Case('ubs8k/wrn_28_2', Data('wave', (88_200,), 'float32', 10, 7860), _SOUND),
     Case('gsc/wrn_28_2', Data('wave', (16_000,), 'float32', 35, 84_843), _SOUND),
+    Case('left_atrium/vnet', _masks((88, 128, 128, 1), 2, 80), _MEDICAL),
+    Case('acdc/unet', _masks((256, 256, 1), 4, 1312), _MEDICAL),
+    Case('pascal/deeplab', _masks((512, 512, 3), 21, 10_582), ('unimatch',)),
+    Case('brats/unet', _masks((155, 240, 240, 1), 2, 250), ('mean_teacher',)),
+    Case(
+        'brats/unet',
+        _masks((155, 240, 240, 1), 2, 250),
+        ('mean_teacher',),
+        (('networks.network.remat', True),),
+    ),
 )
 
 
@@ -104,8 +124,15 @@ def main() -> None:
     out = Path(_OUT.value)
     path = out / 'traced.json'
     known = json.loads(path.read_text())['rows'] if path.exists() else []
-    found = {_name(row['config'], row['method']): row for row in known}
-    names = {_name(case.config, m): (case, m) for case in CASES for m in case.methods}
+    found = {
+        _name(row['config'], row['method'], row.get('changes', ())): row
+        for row in known
+    }
+    names = {
+        _name(case.config, method, case.changes): (case, method)
+        for case in CASES
+        for method in case.methods
+    }
     for name, (case, method) in names.items():
         if _ONLY.value not in name:
             continue
@@ -120,8 +147,12 @@ def main() -> None:
         (out / 'traced.md').write_text(markdown(rows))
 
 
-def _name(config: str, method: str) -> str:
-    return f'{config}:{method}'
+def _name(config: str, method: str, changes: Sequence[tuple[str, Any]]) -> str:
+    return ' '.join([f'{config}:{method}', *_shown(changes)])
+
+
+def _shown(changes: Sequence[tuple[str, Any]]) -> list[str]:
+    return [f'{field.rpartition(".")[2]}={value}' for field, value in changes]
 
 
 def traced(case: Case, name: str) -> dict[str, Any]:
@@ -133,6 +164,7 @@ def traced(case: Case, name: str) -> dict[str, Any]:
     return {
         'config': case.config,
         'method': name,
+        'changes': case.changes,
         'batch': {stream: x['index'].shape[0] for stream, x in batch.items()},
         'parameters': sum(x.size for x in jax.tree.leaves(student)),
         'state_bytes': _bytes(state),
@@ -152,6 +184,7 @@ def built(case: Case, name: str, size: int = 0) -> tuple[Method, PyTree]:
     module = f'experiments.configs.{case.config.replace("/", ".")}'
     config = importlib.import_module(module).get_config(name)
     config.batch_size = size or config.batch_size
+    config.update_from_flattened_dict(dict(case.changes))
     method = build.job(config, dataset=blank(case.data, config)).method()
     batch = {}
     for stream, wanted in method.needs.items():
@@ -174,7 +207,7 @@ def blank(shape: Data, config: Any) -> data.Dataset:
         name: np.broadcast_to(np.zeros((), dtype), (shape.rows, *one))
         for name, one, dtype in kinds
     }
-    if shape.classes:
+    if 'label' in fields and shape.classes:
         fields['label'] = np.arange(shape.rows, dtype=np.int32) % shape.classes
     every = np.arange(shape.rows, dtype=np.int32)
     rows = {'unlabelled': every, 'validation': every[:0], 'test': every[:0]}
@@ -272,7 +305,7 @@ def markdown(rows: list[dict[str, Any]]) -> str:
         taken = row.get('real')
         cells = (
             row['config'],
-            row['method'],
+            ' '.join([row['method'], *_shown(row.get('changes', ()))]),
             sum(row['batch'].values()),
             f'{row["parameters"] / 1e6:.2f} M',
             f'{row["state_bytes"] / 2**20:.0f} MiB',

@@ -131,6 +131,8 @@ def test_rates_fall_and_deeper_layers_move_less():
     assert moved(4)['head']['kernel'] == pytest.approx(-0.05 * 0.5141, rel=1e-3)
     half = moved(4, decay='cosine')['head']['kernel']
     assert half == pytest.approx(-0.05 * 0.1464, rel=1e-3)
+    last = moved(4, decay='polynomial')['head']['kernel']
+    assert last == pytest.approx(-0.05 * 0.25**0.9, rel=1e-3)
     with pytest.raises(InputError, match="optimizer.decay is 'cosin'.*'cosine'"):
         moved(decay='cosin')
 
