@@ -18,6 +18,7 @@ from ssljax.models.mask_autoencoder import mask_autoencoder
 from ssljax.models.mlp import mlp
 from ssljax.models.pose import hrnet_small, simple_baseline
 from ssljax.models.pose_prior import pose_prior
+from ssljax.models.projected import projected
 from ssljax.models.series import series_cnn
 from ssljax.models.text import text_cnn
 from ssljax.models.unet import unet, vnet
@@ -38,6 +39,7 @@ __all__ = [
     'mlp',
     'per_frame',
     'pose_prior',
+    'projected',
     'pyramid_counter',
     'series_cnn',
     'simple_baseline',
