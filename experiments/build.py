@@ -11,10 +11,9 @@ from typing import Any
 
 import jax
 import numpy as np
-import optax
 from ml_collections import ConfigDict
 
-from experiments import own, workdir
+from experiments import optimizers, own, workdir
 from ssljax import data, methods, models, schedules, tasks, teachers, views
 from ssljax.contracts import InputError, Method, Network, State, Task, View
 from ssljax.data import checks, named
@@ -37,7 +36,7 @@ NETWORKS = (
     *('small_cnn', 'wide_resnet', 'vit', 'mlp', 'series_cnn', 'text_cnn'),
     *('landmark_cnn', 'hourglass', 'simple_baseline', 'hrnet_small', 'flow_cnn'),
     *('pyramid_counter', 'pose_prior', 'unet', 'vnet', 'deeplab_small'),
-    'mask_autoencoder',
+    *('mask_autoencoder', 'projected'),
 )
 CLIPS = ('flow_cnn',)
 """Networks that see a clip as a whole; the others see each frame by itself."""
@@ -289,7 +288,7 @@ def build(
     decided = {name: x for name, x in what.items() if name in wanted}
     decided |= rows_for(builder, dataset)
     moved = methods.accumulated(
-        optimizer(ConfigDict({**config.optimizer, **rates}), steps),
+        optimizers.optimizer(ConfigDict({**config.optimizer, **rates}), steps),
         config.get('accumulate', 1),
     )
     given = {**nets, 'optimizer': moved, **decided, **arguments}
@@ -332,11 +331,14 @@ def net(
     """Returns the network ``{'name': ..., **arguments}`` of ``ssljax.models``.
 
     What the data decide (``num_classes``, ``image_channels``, ``series_channels``) is
-    theirs unless it is given, and so is the ``precision`` that it computes in.
+    theirs unless it is given, and so is the ``precision`` that it computes in. Where a
+    network is made of another one, that is its argument ``network``.
     """
     checks.known('networks.*.name', spec['name'], NETWORKS)
     builder = getattr(models, spec['name'])
     wanted, arguments = _arguments('networks.*', spec, builder)
+    if 'network' in arguments:
+        arguments['network'] = net(arguments['network'], dataset, precision)
     if 'dtype' in wanted:
         arguments.setdefault('dtype', precision)
     elif precision != 'float32':
@@ -366,48 +368,6 @@ def net(
     if 'clip' in of_data and spec['name'] not in CLIPS:
         made = models.per_frame(made)
     return made
-
-
-def optimizer(spec: Any, steps: int) -> optax.GradientTransformation:
-    """Returns SGD with Nesterov momentum or Adam, under a falling rate.
-
-    The rate falls as the 7/16 cosine, or to 0 with ``decay='cosine'`` or, as (1 -
-    t/T)^0.9, 'polynomial'. Weights decay decoupled from the rate under Adam (AdamW) and
-    coupled under SGD, as the papers have it; biases and norms (arrays of fewer than 2
-    axes) and the positions of a ``vit`` are not decayed. With ``layer_decay``, a vit's
-    deeper layers move more slowly; with ``clip``, gradients are shortened to at most
-    that norm.
-    """
-    rate = schedules.cosine_7_16(spec.lr, steps, min(spec.warmup, steps - 1))
-    fall = spec.get('decay', '7/16')
-    checks.known('optimizer.decay', fall, ('7/16', 'cosine', 'polynomial'))
-    if fall == 'cosine':
-        rate = schedules.cosine_ramp_down(steps, spec.lr)
-    elif fall == 'polynomial':
-        rate = optax.polynomial_schedule(spec.lr, 0.0, 0.9, steps)
-
-    def matrices(params):
-        def decayed(path, x):
-            names = {getattr(key, 'key', None) for key in path}
-            return x.ndim > 1 and not names & {'cls_token', 'pos_embed'}
-
-        return jax.tree.map_with_path(decayed, params)
-
-    if spec.name == 'adam':
-        moved = optax.adamw(rate, weight_decay=spec.weight_decay, mask=matrices)
-    elif spec.name == 'sgd':
-        moved = optax.chain(
-            optax.add_decayed_weights(spec.weight_decay, mask=matrices),
-            optax.sgd(rate, momentum=0.9, nesterov=True),
-        )
-    else:
-        raise InputError(f"optimizer.name is {spec.name!r}; give 'adam' or 'sgd'.")
-    slower, clip = spec.get('layer_decay', 1.0), spec.get('clip', 0.0)
-    if clip < 0:
-        raise InputError(f'optimizer.clip is {clip}; give a norm above 0, 0 for none.')
-    if clip:
-        moved = optax.chain(optax.clip_by_global_norm(clip), moved)
-    return moved if slower == 1 else optax.chain(moved, models.layerwise(slower))
 
 
 def view(spec: Mapping[str, Mapping[str, Any]]) -> View:

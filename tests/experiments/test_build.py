@@ -9,7 +9,6 @@ from types import SimpleNamespace
 import jax
 import numpy as np
 import pytest
-from ml_collections import ConfigDict
 
 from experiments import build
 from experiments.configs.digits import supervised
@@ -104,51 +103,6 @@ def test_builders_get_what_the_data_and_the_run_decide():
     assert made() == (3, [4, 2], 7, 1, 1)
     config.accumulate = 4
     assert made(steps=5, threshold=2) == (3, [4, 2], 5, 2, 4)
-
-
-def test_rates_fall_and_deeper_layers_move_less():
-    spec = {'name': 'adam', 'lr': 0.1, 'weight_decay': 0.5, 'warmup': 0}
-    params = {
-        'blocks': {'0': {'kernel': np.ones((2, 2)), 'bias': np.ones(2)}},
-        'pos_embed': np.ones((1, 3, 2)),
-        'head': {'kernel': np.ones((2, 2))},
-    }
-
-    def moved(steps=1, **fields):
-        """By no gradient at all: what weight decay does in the last of the steps."""
-        optimizer = build.optimizer(ConfigDict({**spec, **fields}), 4)
-        state, still = optimizer.init(params), jax.tree.map(np.zeros_like, params)
-        for _ in range(steps):
-            updates, state = optimizer.update(still, state, params)
-        return jax.tree.map(lambda x: float(x.ravel()[0]), updates)
-
-    plain, slower = moved(), moved(layer_decay=0.5)
-    assert plain['pos_embed'] == plain['blocks']['0']['bias'] == 0
-    assert plain['head']['kernel'] == pytest.approx(-0.05)
-    assert slower['head']['kernel'] == pytest.approx(-0.05)
-    assert slower['blocks']['0']['kernel'] == pytest.approx(-0.025)
-    # After three of four steps: cos(7/16 * 3/4 pi), or (1 + cos(3/4 pi)) / 2.
-    assert moved(4)['head']['kernel'] == pytest.approx(-0.05 * 0.5141, rel=1e-3)
-    half = moved(4, decay='cosine')['head']['kernel']
-    assert half == pytest.approx(-0.05 * 0.1464, rel=1e-3)
-    last = moved(4, decay='polynomial')['head']['kernel']
-    assert last == pytest.approx(-0.05 * 0.25**0.9, rel=1e-3)
-    with pytest.raises(InputError, match="optimizer.decay is 'cosin'.*'cosine'"):
-        moved(decay='cosin')
-
-
-def test_gradients_are_shortened():
-    spec = {'name': 'sgd', 'lr': 1.0, 'weight_decay': 0.0, 'warmup': 0}
-    gradient = np.asarray([3.0, 4.0], np.float32)
-
-    def moved(**fields):
-        optimizer = build.optimizer(ConfigDict({**spec, **fields}), 4)
-        return optimizer.update(gradient, optimizer.init(gradient), gradient)[0]
-
-    np.testing.assert_allclose(5 * moved(clip=1.0), moved(), rtol=1e-6)
-    np.testing.assert_allclose(moved(clip=10.0), moved(), rtol=1e-6)
-    with pytest.raises(InputError, match=r'optimizer.clip is -1.0'):
-        moved(clip=-1.0)
 
 
 def test_methods_are_shared_where_they_are_built_of_the_same():
