@@ -15,6 +15,7 @@ import csv
 import importlib.util
 import io
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -216,6 +217,35 @@ def hippocampus(shared: Path) -> dict[str, np.ndarray]:
     return _masked(image[..., None], mask, (1.0, 1.0, 1.0), case, test, names)
 
 
+def halved(unpack: Callable) -> Callable:
+    """Returns an unpacker of the same images or volumes in sites of twice the size.
+
+    An image's block is its mean, a mask's the id that most of it has, the lower of two.
+    """
+
+    def blocks(x: np.ndarray, axes: int) -> np.ndarray:
+        """[N, *S / 2, 2**axes, ...] of [N, *S, ...]."""
+        sizes = [n for size in x.shape[1 : 1 + axes] for n in (size // 2, 2)]
+        x = x.reshape(len(x), *sizes, *x.shape[1 + axes :])
+        x = np.moveaxis(x, range(2, 2 + 2 * axes, 2), range(1 + axes, 1 + 2 * axes))
+        return x.reshape(*x.shape[: 1 + axes], -1, *x.shape[1 + 2 * axes :])
+
+    def half(shared: Path) -> dict[str, np.ndarray]:
+        arrays = dict(unpack(shared))
+        for part in ('', 'test_'):
+            mask = arrays[f'{part}mask']
+            axes = mask.ndim - 1
+            found = blocks(arrays[f'{part}image'], axes).mean(1 + axes)
+            arrays[f'{part}image'] = found.round().astype(np.uint8)
+            ids = np.unique(mask)
+            votes = [(blocks(mask, axes) == i).sum(-1) for i in ids]
+            arrays[f'{part}mask'] = ids[np.argmax(votes, axis=0)]
+            arrays[f'{part}spacing'] = 2 * arrays[f'{part}spacing']
+        return arrays
+
+    return half
+
+
 SETS = {
     'agnews': agnews,
     'cifar10': cifar10,
@@ -224,7 +254,9 @@ SETS = {
     'faces': faces,
     'fashion_mnist': fashion_mnist,
     'hippocampus': hippocampus,
+    'hippocampus_half': halved(hippocampus),
     'left_atrium': left_atrium,
+    'left_atrium_half': halved(left_atrium),
     'left_atrium_volumes': left_atrium_volumes,
     'mitbih': mitbih,
 }

@@ -30,7 +30,7 @@ def get_config():
             },
             'anatomy': {
                 'method': 'anatomy',
-                'steps': 600,
+                'steps': 800,
                 'given': {'autoencoder': 'masks'},
                 'args': {'weight': 0.1, 'gamma': 1.0},
             },

@@ -21,10 +21,10 @@ def get_config():
     config.order = ('pretrain', 'train')
     config.stages = ConfigDict(
         {
-            'pretrain': {'method': 'copy_paste', 'steps': 240, 'args': {}},
+            'pretrain': {'method': 'copy_paste', 'steps': 300, 'args': {}},
             'train': {
                 'method': 'bcp',
-                'steps': 360,
+                'steps': 500,
                 'start_from': 'pretrain',
                 'args': {
                     'weight': 0.5,

@@ -1,4 +1,4 @@
-"""Cross pseudo supervision (Chen et al. 2021) on slices of the left atrium, 8 scans.
+"""Cross pseudo supervision (Chen et al. 2021) on slices of the left atrium, 4 scans.
 
     python -m experiments.train --config=experiments/configs/left_atrium/cps.py
 

@@ -1,4 +1,4 @@
-"""Mean Teacher (Tarvainen & Valpola 2017) on slices of the left atrium, 8 scans.
+"""Mean Teacher (Tarvainen & Valpola 2017) on slices of the left atrium, 4 scans.
 
     python -m experiments.train --config=experiments/configs/left_atrium/mean_teacher.py
 

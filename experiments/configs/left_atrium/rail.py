@@ -30,5 +30,5 @@ def get_config():
     )
     config.task.background = False
     config.ramp = 0.4
-    config.steps = 1200  # a group has half of them
+    config.steps = 1600  # a group has half of them
     return config

@@ -1,4 +1,4 @@
-"""Masks of 8 scans of the left atrium alone: the baseline.
+"""Masks of 4 scans of the left atrium alone: the baseline.
 
     python -m experiments.train --config=experiments/configs/left_atrium/supervised.py
 

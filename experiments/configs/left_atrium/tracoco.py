@@ -11,15 +11,13 @@ Score: not run.
 
 from experiments.configs.left_atrium.common import SPACE, left_atrium
 
-PLACES = {name: x for name, x in SPACE.items() if name != 'random_crop'}
-
 
 def get_config():
     """Returns the configuration."""
     config = left_atrium(
         'tracoco', weight=0.3, translation_weight=0.3, saddle_weight=0.1
     )
-    config.views = {'crops': {**PLACES, 'overlapping_crops': {'size': (48, 48)}}}
+    config.views = {'crops': {**SPACE, 'overlapping_crops': {'size': (40, 40)}}}
     config.task.background = False
     config.ramp = 0.4
     return config

@@ -1,4 +1,4 @@
-"""UA-MT (Yu et al. 2019) on slices of the left atrium, 8 scans with masks.
+"""UA-MT (Yu et al. 2019) on slices of the left atrium, 4 scans with masks.
 
     python -m experiments.train --config=experiments/configs/left_atrium/uamt.py
 

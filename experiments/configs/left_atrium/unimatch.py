@@ -1,4 +1,4 @@
-"""UniMatch (Yang et al. 2022) on slices of the left atrium, 8 scans with masks.
+"""UniMatch (Yang et al. 2022) on slices of the left atrium, 4 scans with masks.
 
     python -m experiments.train --config=experiments/configs/left_atrium/unimatch.py
 
