@@ -69,4 +69,6 @@ def test_masks(imported, shared, name, train, test, size, spacing):
         y = [np.argwhere(fields['mask'][7] == c).mean(0)[1] for c in (1, 2)]
         assert y[0] > y[1] + 5 / spacing[0]
         ignored = fields['mask'] == 255
-        assert 0.2 < ignored.mean() < 0.7 and not fields['image'][ignored].any()
+        assert 0.2 < ignored.mean() < 0.7
+        # A halved site at the border is ignored in part.
+        assert name.endswith('half') or not fields['image'][ignored].any()
