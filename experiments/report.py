@@ -66,7 +66,7 @@ def write(folders: list[Path], out: Path, methods: Sequence[str] = ()) -> None:
     page = report_sections.page(jobs, looks)
     try:
         with writers.replace(out) as file:
-            file.write(page.encode())
+            file.write(page.encode(errors='backslashreplace'))
     except OSError as error:
         raise InputError(f'out {out} can not be written: {error}') from error
     print(f'Report of {len(jobs)} job{"s" * (len(jobs) > 1)} in {out}')
