@@ -11,7 +11,7 @@ import numpy as np
 
 from ssljax.contracts import InputError, Task
 from ssljax.data import Arrays, checks, sources, tokens
-from ssljax.data.sources import npz_files
+from ssljax.data.sources import npz_files, packed
 
 
 def opened(
@@ -64,8 +64,7 @@ def examples(
       InputError: as ``arrays``; or if a label is missing, not finite, or does not fit.
     """
     found = arrays(path, task, num_classes if 'label' in task.example else 0)
-    with np.load(path, allow_pickle=False) as file:
-        rest = {name: file[name] for name in task.example if name in file}
+    rest = packed.arrays(path, task.example)
     count = len(found[task.inputs[0]])
     for name, like in task.example.items():
         if name in found:
@@ -106,9 +105,8 @@ def arrays(
     field = task.inputs[0]
     wanted = [field, 'label'] if num_classes else [field]
     try:
-        with np.load(path, allow_pickle=False) as file:
-            found = {name: file[name] for name in wanted if name in file}
-    except npz_files.BROKEN as error:
+        found = packed.arrays(path, wanted)
+    except ValueError as error:
         raise InputError(
             f'{path} is neither a folder of files nor a readable .npz: {error}'
         ) from error

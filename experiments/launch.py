@@ -219,5 +219,8 @@ def keep_compiled() -> None:
 
 
 def _say(error: object, status: int) -> int:
-    print(f'error: {" ".join(str(error).split())}', file=sys.stderr)
+    text = ' '.join(str(error).split())
+    # A file's name may hold what moves the cursor of a terminal.
+    shown = ''.join(x if x.isprintable() else repr(x)[1:-1] for x in text)
+    print(f'error: {shown}', file=sys.stderr)
     return status

@@ -47,7 +47,10 @@ def main() -> None:
     part = output.with_name(output.name + '.part')
     try:
         with (
-            open(part, 'w', newline='') as file,
+            # Names of files are bytes; those that are no text come out as they were.
+            open(
+                part, 'w', newline='', encoding='utf-8', errors='surrogateescape'
+            ) as file,
             tqdm(total=count, unit='item') as bar,
         ):
             table = csv.writer(file)

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import importlib
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
+from types import NoneType
 from typing import Any, NamedTuple
 
 import numpy as np
 from ml_collections import ConfigDict
 
 from experiments import own, workdir
+from ssljax.contracts import InputError
 from ssljax.train import diagnosis
 from ssljax.train.diagnosis import Finding
 
@@ -18,6 +21,18 @@ SCORES = ('accuracy', '-nme', '-mae', 'dice')
 """What a task is judged by; with a minus, the lower the better."""
 
 ROOT = Path(__file__).parent.parent
+
+
+PARTS = ('test_', 'validation_')
+"""What names of scores begin with."""
+
+NEEDED: Mapping[str, Any] = {
+    **dict.fromkeys(('method', 'data'), str),
+    **dict.fromkeys(('labels', 'steps', 'seed'), int),
+    **{'wall_seconds': (int, float), 'devices': list},
+    **dict.fromkeys(('split', 'versions'), dict),
+}
+"""What every summary has, and of which type."""
 
 
 class Told(NamedTuple):
@@ -70,12 +85,32 @@ def told(folder: Path, name: str) -> Told:
     """
     config = workdir.load_config(folder)
     done = folder / 'summary.json'
-    summary = workdir.read_json(done) if done.exists() else {}
+    summary = summary_of(done) if done.exists() else {}
     found = Told(name, folder, config, summary, diagnosis.logged(folder), [])
     args = config.get('args', {})
     seen = diagnosis.of_folder(folder, settings=args, best=found.best)
     each = [(unit, one) for unit, findings in seen.items() for one in findings]
     return found._replace(findings=each)
+
+
+def summary_of(path: Path) -> dict[str, Any]:
+    """Reads what a job wrote at its end.
+
+    Raises:
+      InputError: if it is not what a job writes.
+    """
+    try:
+        summary = workdir.read_json(path)
+        known = all(isinstance(summary[name], kind) for name, kind in NEEDED.items())
+        counts = [summary['split'][name] for name in ('test', 'unlabelled')]
+        scores = [x for name, x in summary.items() if name.startswith(PARTS)]
+        if known and all(
+            isinstance(x, (int, float, NoneType)) for x in counts + scores
+        ):
+            return summary
+    except (OSError, ValueError, LookupError, TypeError, RecursionError) as error:
+        raise InputError(f'{path} is no summary of a job: {error!r}.') from error
+    raise InputError(f'{path} is no summary of a job: a field has another type.')
 
 
 def named_apart(folders: list[Path]) -> list[str]:

@@ -33,6 +33,17 @@ LATER = {'precision': 'float32', 'accumulate': 1, 'partition': 'auto'}
 """Fields that configurations of older jobs lack, with what these jobs do."""
 
 
+_NUMBER = (int, float)
+FIELDS: dict[str, Any] = {
+    **dict.fromkeys(('method', 'data', 'split'), str),
+    **dict.fromkeys(('seed', 'steps', 'batch_size', 'eval_batch_size'), int),
+    **dict.fromkeys(('log_every', 'eval_every', 'checkpoint_every'), int),
+    **dict.fromkeys(('labels_per_class', 'ramp', 'ema'), _NUMBER),
+    **dict.fromkeys(('args', 'networks', 'views', 'optimizer'), dict),
+}
+"""What every configuration has, and of which type."""
+
+
 def claim(folder: Path, config: ConfigDict, *, overwrite: bool) -> None:
     """Makes the folder ready for a job of this configuration, new or continued.
 
@@ -55,7 +66,8 @@ def claim(folder: Path, config: ConfigDict, *, overwrite: bool) -> None:
                 f'workdir {folder} is not empty and holds no config.json; choose '
                 'another folder.'
             )
-        differ = differences(flat(load_config(folder)), flat(config)) if used else []
+        old = flat(load_config(folder, whole=False)) if used else {}
+        differ = differences(old, flat(config)) if used else []
         if differ and not overwrite and begun(folder):
             raise InputError(
                 f'workdir {folder} holds a job with another configuration: '
@@ -137,22 +149,32 @@ def spent(folder: Path, seconds: float) -> None:
     writers.write_json(folder / 'wall.json', {'seconds': seconds, 'since': None})
 
 
-def load_config(folder: Path) -> ConfigDict:
+def load_config(folder: Path, *, whole: bool = True) -> ConfigDict:
     """Returns the configuration that a workdir was made with.
 
+    Args:
+      folder: of the job.
+      whole: whether it must have all of ``FIELDS``, to be run.
+
     Raises:
-      InputError: if there is none.
+      InputError: if there is none, or one that no job writes.
     """
     path = folder / 'config.json'
     try:
         config = read_json(path)
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(
             f'workdir {folder} has no readable config.json; give the --workdir of a '
             'job of experiments.train.'
         ) from error
     if not isinstance(config, dict) or 'method' not in config:
         raise InputError(f'{path} is no configuration of a job; give another folder.')
+    for name, kind in FIELDS.items() if whole else ():
+        if not isinstance(config.get(name), kind):
+            raise InputError(
+                f'{path} has {name} {config.get(name)!r}, which no job writes; put '
+                'back what it was, or give another folder.'
+            )
     return ConfigDict(config)
 
 

@@ -124,11 +124,15 @@ def images(name: str, values: np.ndarray) -> None:
 
 
 def finite(name: str, values: np.ndarray) -> float:
-    """Refuses floats [N, ...] that hold NaN or inf; returns the largest."""
+    """Refuses floats [N, ...] that hold NaN, inf, or what float32 makes inf of.
+
+    Returns the largest.
+    """
     # min and max are NaN if any value is: no copy of the array in the usual case.
     low, high = values.min(), values.max()
-    if not np.isfinite([low, high]).all():
-        whole = np.isfinite(values).reshape(len(values), -1).all(axis=1)
+    most = np.finfo(np.float32).max
+    if not -most <= low <= high <= most:
+        whole = (np.abs(values) <= most).reshape(len(values), -1).all(axis=1)
         raise InputError(
             f'{name}[{np.argmin(whole)}] holds NaN or inf; mend or drop the '
             f'{np.sum(~whole)} rows that do.'

@@ -202,7 +202,13 @@ def _read(
         for path, leaf in jax.tree_util.tree_leaves_with_path(like)
         if leaf.size
     }
-    found = ocp.load(folder.absolute() / 'arrays', wanted)
+    try:
+        found = ocp.load(folder.absolute() / 'arrays', wanted)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(
+            f'{folder} holds arrays that can not be read, though nothing was lost of '
+            f'its files: {str(error).splitlines()[0]}; delete it.'
+        ) from error
     tree = jax.tree_util.tree_map_with_path(
         lambda path, leaf: _placed(found.get(jax.tree_util.keystr(path)), leaf), like
     )
@@ -285,8 +291,12 @@ def _verified(folder: Path) -> dict[str, Any]:
         written = json.loads((folder / _INFO).read_bytes())
     except OSError as error:
         raise Damaged(f'{_INFO} is missing, it was not finished') from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Damaged(f'{_INFO} is cut short') from error
+    if not isinstance(written, dict) or not all(
+        isinstance(written.get(name), dict) for name in ('files', 'leaves', 'info')
+    ):
+        raise Damaged(f'{_INFO} is not as it was written')
     if (number := written.get('format', 0)) > FORMAT:
         raise InputError(
             f'{folder} was written by a newer ssljax, format {number}; this one reads '

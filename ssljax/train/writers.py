@@ -79,13 +79,18 @@ def cut(path: Path, step: int) -> None:
         file.writelines(line + b'\n' for line in kept)
 
 
+def _plain(value: Any) -> bool:
+    """Whether a row may have it: a number, or None where one was not finite."""
+    return value is None or isinstance(value, (int, float))
+
+
 def _lines(path: Path) -> list[tuple[bytes, dict[str, Any]]]:
     if not path.exists():
         return []
     *lines, _ = path.read_bytes().split(b'\n')
     try:
         found = [(line, json.loads(line)) for line in lines]
-        if all('step' in row for _, row in found):
+        if all('step' in row and all(map(_plain, row.values())) for _, row in found):
             return found
     except (ValueError, TypeError):
         pass

@@ -15,6 +15,7 @@ import numpy as np
 
 from ssljax.contracts import InputError
 from ssljax.data import checks
+from ssljax.data.sources import packed
 from ssljax.data.sources.arrays import Arrays
 from ssljax.data.sources.originals import BROKEN, Parts, between, together
 
@@ -73,17 +74,21 @@ def mnist(path: str | os.PathLike[str]) -> tuple[Arrays, Parts]:
 def _idx(path: Path, axes: int) -> np.ndarray:
     """The uint8 array of an idx file of so many axes."""
     try:
-        content = path.read_bytes()
-        if path.suffix == '.gz':
-            content = gzip.decompress(content)
-    except BROKEN as error:
+        with (gzip.open if path.suffix == '.gz' else open)(path, 'rb') as file:
+            head = file.read(4 + 4 * axes)
+            shape = tuple(np.frombuffer(head[4:], '>u4').tolist())
+            if head[:4] != bytes([0, 0, 8, axes]) or len(shape) != axes:
+                raise InputError(
+                    f'{path} is no idx file of {axes} axes of bytes; get it anew.'
+                )
+            size = int(np.prod(shape, dtype=object))
+            # One more than there should be: of a bomb, no more is unpacked.
+            content = file.read(min(size, packed.MAX_BYTES) + 1)
+    except InputError:
+        raise
+    except (*BROKEN, ValueError) as error:
         raise InputError(f'{path} can not be read: {error}; get it anew.') from error
-    start = 4 + 4 * axes
-    shape = tuple(np.frombuffer(content[4:start], '>u4').tolist())
-    if content[:4] != bytes([0, 0, 8, axes]) or len(shape) != axes:
-        raise InputError(f'{path} is no idx file of {axes} axes of bytes; get it anew.')
-    if len(content) - start != np.prod(shape, dtype=object) or 0 in shape:
-        raise InputError(
-            f'{path} says {shape} and holds {len(content) - start} bytes; get it anew.'
-        )
-    return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
+    if len(content) != size or not size:
+        more = 'more' if len(content) > size else len(content)
+        raise InputError(f'{path} says {shape} and holds {more} bytes; get it anew.')
+    return np.frombuffer(content, np.uint8).reshape(shape)

@@ -12,7 +12,7 @@ import numpy as np
 
 from ssljax.contracts import IGNORED, InputError
 from ssljax.data.sources import folders
-from ssljax.data.sources.pictures import Pictures, measure
+from ssljax.data.sources.pictures import FORMATS, MAX_PIXELS, Pictures, measure
 from ssljax.data.sources.source import BadItem
 from ssljax.data.sources.volume_files import (
     ENDINGS,
@@ -189,12 +189,14 @@ def read_mask(path: Path) -> np.ndarray:
     from PIL import Image
 
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=FORMATS) as image:
+            if image.width * image.height > MAX_PIXELS:
+                raise ValueError(f'it has more than {MAX_PIXELS} pixels')
             if image.mode not in ('1', 'L', 'P'):
                 raise ValueError(f'it is {image.mode}; give grey or a palette, 8 bits')
             return np.array(image).astype(np.int32)
-    except (OSError, SyntaxError) as error:
-        raise ValueError(str(error)) from error
+    except Exception as error:  # of broken files, Pillow raises nearly anything
+        raise ValueError(str(error) or type(error).__name__) from error
 
 
 def filled(

@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 import os
-import zipfile
-import zlib
 from collections.abc import Mapping
 
 import numpy as np
 
 from ssljax.contracts import InputError
 from ssljax.data import checks, tokens
+from ssljax.data.sources import packed
 from ssljax.data.sources.arrays import Arrays
 from ssljax.data.sources.landmark_arrays import landmark_arrays
 from ssljax.data.sources.mask_arrays import mask_arrays
 from ssljax.data.sources.source import NO_LABEL
-
-BROKEN = (
-    *(OSError, ValueError, TypeError, EOFError, MemoryError),
-    *(zlib.error, zipfile.BadZipFile),
-)
-"""What numpy raises on files that are no .npz, cut short, or claim absurd sizes."""
 
 _PARTS = {'train': '', 'validation': 'validation_', 'test': 'test_'}
 
@@ -92,9 +85,8 @@ def npz(path: str | os.PathLike[str]) -> tuple[Arrays, dict[str, np.ndarray]]:
 
 def _read(path: str | os.PathLike[str]) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
-    except BROKEN as error:
+        return packed.arrays(path)
+    except ValueError as error:
         raise InputError(
             f'{os.fspath(path)} is no readable .npz of plain arrays: {error}'
         ) from error

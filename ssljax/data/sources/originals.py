@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 
 from ssljax.contracts import InputError
+from ssljax.data.sources import packed
 from ssljax.data.sources.arrays import Arrays
 from ssljax.data.sources.joined import join
 from ssljax.data.sources.source import NO_LABEL
@@ -210,6 +211,11 @@ def _files(
 
 
 def _member(archive: tarfile.TarFile, member: tarfile.TarInfo) -> bytes:
+    if member.size > packed.MAX_BYTES:
+        raise tarfile.TarError(
+            f'{member.name} has {member.size} bytes, more than the {packed.MAX_BYTES} '
+            'that are read'
+        )
     file = archive.extractfile(member)
     return file.read() if file else b''
 

@@ -185,7 +185,7 @@ def _all(path: Path, root: Path, rows: list[Row], cut: Cut) -> tuple[Crops, Part
 def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding='utf-8'))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise InputError(f'{path} is no readable .json: {error}') from error
 
 

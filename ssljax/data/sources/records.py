@@ -228,7 +228,7 @@ def read(path: str | os.PathLike[str]) -> tuple[Records, dict[str, np.ndarray]]:
     try:
         index = json.loads((folder / INDEX).read_text())
         version = index['version']
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise InputError(
             f'{folder} holds no finished records: {error}; give the --output of '
             'python -m experiments.prepare.'
@@ -238,14 +238,35 @@ def read(path: str | os.PathLike[str]) -> tuple[Records, dict[str, np.ndarray]]:
             f'{folder} holds records of format {version}; this ssljax reads {VERSION}: '
             'prepare them anew.'
         )
-    for number, size in enumerate(index['bytes']):
-        file = shard_path(folder, number, len(index['bytes']))
+    try:
+        parts, shards = _checked(index)
+    except (ValueError, KeyError, TypeError, AttributeError, zlib.error) as error:
+        raise InputError(
+            f'{folder / INDEX} was changed since it was written: {error!r}; prepare '
+            'the records anew.'
+        ) from error
+    for number, size in enumerate(shards):
+        file = shard_path(folder, number, len(shards))
         # A reader of a file that is missing or cut says that it has no records.
         found = file.stat().st_size if file.exists() else 0
         if found != size:
             raise InputError(f'{file} has {found} bytes and had {size}; copy it anew.')
-    parts = {part: _unpack(rows) for part, rows in index['parts'].items()}
     return Records(folder, index), parts
+
+
+def _checked(index: Mapping[str, Any]) -> tuple[dict[str, np.ndarray], list[int]]:
+    """Rows of each part and bytes of each shard, if an index makes sense at all."""
+    count = int(np.sum(index['shards'], dtype=np.int64))
+    parts = {part: _unpack(rows) for part, rows in index['parts'].items()}
+    labels = [] if index['label'] is None else [_unpack(index['label'])]
+    if len(index['shards']) != len(index['bytes']) or any(
+        len(label) != count for label in labels
+    ):
+        raise ValueError('its counts do not fit each other')
+    if any(len(x) and not 0 <= x.min() <= x.max() < count for x in parts.values()):
+        raise ValueError(f'a row is none of the {count} there are')
+    str(index['fingerprint']), tuple(index['classes'] or ())
+    return parts, list(index['bytes'])
 
 
 def _pack(numbers: np.ndarray) -> str:

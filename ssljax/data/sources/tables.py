@@ -16,6 +16,8 @@ from ssljax.data.sources.source import NO_LABEL
 
 COLUMNS = ('path', 'label')
 ENDINGS = ('.csv', '.jsonl')
+LONGEST = 200
+"""Letters of a class's name."""
 
 
 def table(
@@ -124,7 +126,7 @@ def _json(path: Path, file) -> Iterator[tuple[int, dict[str, Any]]]:
             continue
         try:
             row = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise InputError(f'{path}, line {line}: no JSON: {error}.') from error
         if not isinstance(row, dict):
             raise InputError(f'{path}, line {line}: no object, but {text.strip()}.')
@@ -162,6 +164,10 @@ def _text(where: str, label: Any) -> str:
             f'{where}: label is {label!r}; give the name of a class or its number.'
         )
     text = str(label).strip()
+    if len(text) > LONGEST:
+        raise InputError(
+            f'{where}: label has {len(text)} letters; give a name of at most {LONGEST}.'
+        )
     if text == str(NO_LABEL):  # else it would be a class of that name
         raise InputError(
             f'{where}: label is {text}; leave the cell empty where there is none.'

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ssljax.contracts import InputError
+from ssljax.contracts import IGNORED, InputError
+from ssljax.data.sources import packed
 
 NIFTI = ('.nii', '.nii.gz')
 HDF5 = ('.h5', '.hdf5')
@@ -79,7 +80,9 @@ def _nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
             "reading NIfTI needs nibabel: pip install 'ssljax[volumes]'."
         ) from error
     try:
-        image = nibabel.as_closest_canonical(nibabel.load(path))
+        image = nibabel.load(path)
+        packed.checked(image.shape)
+        image = nibabel.as_closest_canonical(image)
         values = np.asanyarray(image.dataobj)
         spacing = image.header.get_zooms()[:3]
     except Exception as error:  # on broken files nibabel raises nearly anything
@@ -101,16 +104,28 @@ def _hdf5(path: Path) -> dict[str, np.ndarray]:
     try:
         with h5py.File(path, 'r') as file:
             wanted = [key for key in ('image', *_MASKS, 'spacing') if key in file]
-            return {key: np.asarray(file[key]) for key in wanted}
+            return {key: _dataset(file, key) for key in wanted}
     except (OSError, ValueError, TypeError, KeyError, RuntimeError) as error:
         raise ValueError(str(error)) from error
 
 
+def _dataset(file, key: str) -> np.ndarray:
+    """An array that the file holds itself."""
+    import h5py
+
+    link = file.get(key, getlink=True)
+    if not isinstance(link, h5py.HardLink) or not isinstance(file[key], h5py.Dataset):
+        raise ValueError(f'its {key} is no array of its own')
+    if file[key].external or file[key].is_virtual:  # bytes of any file, as an image
+        raise ValueError(f'its {key} lies in another file; copy it into this one')
+    packed.checked(file[key].shape)
+    return np.asarray(file[key])
+
+
 def _npz(path: Path) -> dict[str, np.ndarray]:
     try:
-        with np.load(path, allow_pickle=False) as file:
-            return dict(file)
-    except Exception as error:  # zip, zlib and numpy raise their own
+        return packed.arrays(path)
+    except ValueError as error:
         raise ValueError(f'it is no .npz of plain arrays: {error}') from error
 
 
@@ -121,7 +136,10 @@ def _image(values: np.ndarray, axes: int) -> np.ndarray:
     if values.ndim != axes + 1 or axes not in (2, 3) or not values.size:
         raise ValueError(f'its image is {values.shape}, with {axes} axes in space')
     if values.dtype != np.uint8:
-        values = values.astype(np.float32)
+        if values.dtype.kind not in 'biuf':
+            raise ValueError(f'its image is {values.dtype}; give numbers')
+        with np.errstate(over='ignore'):
+            values = values.astype(np.float32)
         if not np.isfinite(values).all():
             raise ValueError('its image holds NaN or inf')
     return values
@@ -129,7 +147,14 @@ def _image(values: np.ndarray, axes: int) -> np.ndarray:
 
 def _mask(values: np.ndarray) -> np.ndarray:
     """[*S] int32; whole numbers that are kept as floats are taken."""
-    whole = np.asarray(values).astype(np.int32)
+    values = np.asarray(values)
+    if values.dtype.kind not in 'biuf' or not np.isfinite(values).all():
+        raise ValueError(f'its mask is {values.dtype}, or holds NaN or inf')
+    # What 32 bits do not hold is no class either.
+    whole = np.clip(values, 0, IGNORED).astype(np.int32)
     if (whole != values).any():
-        raise ValueError('its mask holds fractions; give class numbers')
+        raise ValueError(
+            f'its mask holds fractions, or numbers beyond 0 to {IGNORED}; give class '
+            'numbers'
+        )
     return whole
