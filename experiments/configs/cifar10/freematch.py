@@ -5,8 +5,8 @@ Averages move ten times as fast as published, for 1500 steps.
     python -m experiments.train --config=experiments/configs/cifar10/freematch.py
 
 Time: about 7 min on a core of a busy 2-core CPU.
-Score: 52.7 % test accuracy, mean of 3 seeds (± 2.7); supervised 47.8 %, FixMatch 49.6 %.
-  Paired difference to supervised +4.9 ± 1.7 (experiments/results/cifar10/table.md).
+Score: 52.7 ± 2.7 % test accuracy, 3 seeds; supervised 47.8 %, FixMatch 49.6 %. The
+  paired difference to supervised is +4.9 ± 1.7 (experiments/results/cifar10/table.md).
 """
 
 from experiments.configs.cifar10.common import cifar10

@@ -31,6 +31,6 @@ def hippocampus(method: str, **args) -> ConfigDict:
     config.reading = {'validation': 10}
     config.batch_size = 2
     config.eval_batch_size = 5
-    config.steps = 300
-    config.eval_every = 150
+    config.steps = 400
+    config.eval_every = 200
     return config

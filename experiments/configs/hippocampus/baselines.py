@@ -1,0 +1,47 @@
+r"""What segmentation systems are compared with, on volumes of the hippocampus.
+
+    python -m experiments.train \
+        --config=experiments/configs/hippocampus/baselines.py:bcp
+
+After the colon: ``mean_teacher``, ``uamt``, ``cps``, ``unimatch`` or ``bcp``, each by
+the numbers of its config of the left atrium. The labels alone are ``supervised.py``.
+
+Time: not measured.
+Score: not run.
+"""
+
+from ml_collections import ConfigDict
+
+from experiments.configs.hippocampus.common import hippocampus
+
+ARGS = {
+    'mean_teacher': {'student_view': 'strong', 'weight': 1.0, 'joint': True},
+    'uamt': {'passes': 4, 'weight': 1.0},
+    'cps': {'form': 'cross_entropy', 'weight': 0.5},
+    'unimatch': {'form': 'dice', 'threshold': 0.95, 'boxes': 0.5, 'weight': 1.0},
+    'bcp': {},
+}
+"""By method."""
+
+
+def get_config(name='mean_teacher'):
+    """Returns the configuration of a method."""
+    config = hippocampus(name, **ARGS[name])
+    if name in ('mean_teacher', 'uamt', 'cps'):
+        config.ramp = 0.4
+    if name == 'bcp':
+        config.ema = 0.0  # the method has a teacher of its own
+        config.order = ('pretrain', 'train')
+        pretrain = config.steps * 3 // 8
+        config.stages = ConfigDict(
+            {
+                'pretrain': {'method': 'copy_paste', 'steps': pretrain, 'args': {}},
+                'train': {
+                    'method': 'bcp',
+                    'steps': config.steps - pretrain,
+                    'start_from': 'pretrain',
+                    'args': {'weight': 0.5},
+                },
+            }
+        )
+    return config
