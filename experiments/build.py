@@ -227,7 +227,7 @@ def trained(
     Raises:
       InputError: if the folder holds no job, no checkpoint of it, or other data.
     """
-    config = workdir.load_config(folder)
+    config = workdir.load_config(folder, whole=True)
     own.allowed(config.method, method, f'workdir {folder}')
     made = job(config, folder)
     pinned = identity(made)

@@ -83,7 +83,7 @@ def told(folder: Path, name: str) -> Told:
     Raises:
       InputError: if the folder holds no job, or a file that a job did not write.
     """
-    config = workdir.load_config(folder)
+    config = workdir.load_config(folder, whole=True)
     done = folder / 'summary.json'
     summary = summary_of(done) if done.exists() else {}
     found = Told(name, folder, config, summary, diagnosis.logged(folder), [])

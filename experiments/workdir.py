@@ -66,7 +66,7 @@ def claim(folder: Path, config: ConfigDict, *, overwrite: bool) -> None:
                 f'workdir {folder} is not empty and holds no config.json; choose '
                 'another folder.'
             )
-        old = flat(load_config(folder, whole=False)) if used else {}
+        old = flat(load_config(folder)) if used else {}
         differ = differences(old, flat(config)) if used else []
         if differ and not overwrite and begun(folder):
             raise InputError(
@@ -149,7 +149,7 @@ def spent(folder: Path, seconds: float) -> None:
     writers.write_json(folder / 'wall.json', {'seconds': seconds, 'since': None})
 
 
-def load_config(folder: Path, *, whole: bool = True) -> ConfigDict:
+def load_config(folder: Path, *, whole: bool = False) -> ConfigDict:
     """Returns the configuration that a workdir was made with.
 
     Args:

@@ -194,9 +194,10 @@ def config(folder, **changed):
         **{'checkpoint_every': 1, 'labels_per_class': 4, 'ramp': 0.0, 'ema': 0},
         **{'args': {}, 'networks': {}, 'views': {}, 'optimizer': {}},
     }
-    workdir.load_config(_json(folder / 'config.json', fields).parent)  # so it is fine
+    fine = _json(folder / 'config.json', fields).parent
+    workdir.load_config(fine, whole=True)
     _json(folder / 'config.json', {**fields, **changed})
-    return workdir.load_config(folder)
+    return workdir.load_config(folder, whole=True)
 
 
 def _json(path, content):
