@@ -37,7 +37,7 @@ def empty(key: Array, rows: int, width: int) -> Memories:
     """
     bound = (3 / width) ** 0.5
     both = jax.random.uniform(key, (2, rows, width), minval=-bound, maxval=bound)
-    return Memories(both[0], both[1], jnp.full(2, -jnp.inf))
+    return Memories(both[0], both[1], jnp.full(2, -jnp.inf, jnp.float32))
 
 
 def negatives(key: Array, classes: Array, place: Array, count: int) -> Array:
