@@ -15,6 +15,8 @@ from ssljax.methods.dash import dash
 from ssljax.methods.deep_co_training import deep_co_training
 from ssljax.methods.dho import dho
 from ssljax.methods.distil import distil
+from ssljax.methods.distil_contrast import distil_contrast
+from ssljax.methods.distil_features import distil_features
 from ssljax.methods.ds6 import ds6
 from ssljax.methods.federated import federated
 from ssljax.methods.fixmatch import fixmatch
@@ -66,6 +68,8 @@ __all__ = [
     'deep_co_training',
     'dho',
     'distil',
+    'distil_contrast',
+    'distil_features',
     'ds6',
     'federated',
     'fixmatch',

@@ -42,7 +42,9 @@ def small_cnn(
 
     Returns:
       A Network that answers ``{'logits': [B, C], 'features': [B, D]}``, with the parts
-      'encode' (images to ``{'features'}``) and 'head' (features to ``{'logits'}``).
+      'encode' (images to ``{'features'}``), 'head' (features to ``{'logits'}``) and
+      'taps' (all of these, and 'stage1' [B, H, W, channels[0]], ... before each stage
+      halves the image).
 
     Raises:
       InputError: for another norm, statistics or dtype, or images that do not fit.
@@ -53,7 +55,7 @@ def small_cnn(
         lambda rngs: _SmallCNN(
             num_classes, image_channels, channels, make, dropout, compute, rngs=rngs
         ),
-        parts={'encode': 'encode', 'head': 'head'},
+        parts={'encode': 'encode', 'head': 'head', 'taps': 'taps'},
     )
 
 
@@ -72,13 +74,24 @@ class _SmallCNN(nnx.Module):
         self.dropout = nnx.Dropout(dropout, rngs=rngs)
         self.classifier = nnx.Linear(channels[-1], num_classes, rngs=rngs)
 
-    def encode(self, x):
+    def stages(self, x):
         check_images(x, self.image_channels, smallest=2 ** (len(self.convs) // 2))
         for i, (conv, norm) in enumerate(zip(self.convs, self.norms, strict=True)):
             x = jax.nn.relu(norm(conv(x)))
             if i % 2:
+                yield x
                 x = nnx.max_pool(x, (2, 2), strides=(2, 2))
-        return {'features': widened(x).mean((1, 2))}
+        yield x
+
+    def encode(self, x):
+        *_, last = self.stages(x)
+        return {'features': widened(last).mean((1, 2))}
+
+    def taps(self, x):
+        *maps, last = self.stages(x)
+        named = {f'stage{i}': x for i, x in enumerate(maps, start=1)}
+        features = widened(last).mean((1, 2))
+        return {**named, 'features': features, **self.head(features)}
 
     def head(self, features):
         return {'logits': self.classifier(self.dropout(features))}

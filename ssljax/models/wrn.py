@@ -70,7 +70,8 @@ def wide_resnet(
 
     Returns:
       A Network that answers ``{'logits': [B, C], 'features': [B, D]}``, with the parts
-      'encode' (images to ``{'features'}``) and 'head' (features to ``{'logits'}``).
+      'encode' (images to ``{'features'}``), 'head' (features to ``{'logits'}``) and
+      'taps' (all of these, and 'stage1' [B, H, W, 16 width], ... as each block ends).
 
     Raises:
       InputError: for an impossible depth, transition, statistics or dtype, or images
@@ -106,7 +107,7 @@ def wide_resnet(
             remat,
             rngs=rngs,
         ),
-        parts={'encode': 'encode', 'head': 'head'},
+        parts={'encode': 'encode', 'head': 'head', 'taps': 'taps'},
     )
 
 
@@ -195,14 +196,24 @@ class _WideResNet(nnx.Module):
             widths[-1], num_classes, kernel_init=initializers.glorot_normal(), rngs=rngs
         )
 
-    def encode(self, x):
+    def stages(self, x):
         check_images(x, self.image_channels, self.smallest)
         run = nnx.remat(_through) if self.remat else _through
         x = self.conv1(x)
         for number in range(1, self.blocks + 1):
             for unit in getattr(self, f'block{number}'):
                 x = run(unit, x)
-        return {'features': widened(_leaky_relu(self.bn1(x))).mean((1, 2))}
+            yield x
+
+    def encode(self, x):
+        *_, last = self.stages(x)
+        return {'features': widened(_leaky_relu(self.bn1(last))).mean((1, 2))}
+
+    def taps(self, x):
+        maps = list(self.stages(x))
+        named = {f'stage{i}': x for i, x in enumerate(maps, start=1)}
+        features = widened(_leaky_relu(self.bn1(maps[-1]))).mean((1, 2))
+        return {**named, 'features': features, **self.head(features)}
 
     def head(self, features):
         return {'logits': self.classifier(features)}

@@ -260,6 +260,27 @@ TRIALS = {
         networks={'teacher_network': 3},
         given={'teacher': 'teacher_network'},
     ),
+    'distil_labelled': Trial(
+        methods.distil,
+        (),
+        {'on': 'labelled', 'loss': 'dkd', 'label_weight': RAMP},
+        networks={'teacher_network': 3},
+        given={'teacher': 'teacher_network'},
+    ),
+    'distil_features': Trial(
+        methods.distil_features,
+        ('weak',),
+        {'loss': 'relations', 'weight': 0.01},
+        networks={'projector': 4, 'teacher_network': 3},
+        given={'teacher': 'teacher_network'},
+    ),
+    'distil_contrast': Trial(
+        methods.distil_contrast,
+        ('weak',),
+        {'rows': B, 'negatives': 4, 'weight': 0.01},
+        networks={'projector': 4, 'teacher_projector': 4, 'teacher_network': 3},
+        given={'teacher': 'teacher_network'},
+    ),
     'dho': Trial(
         methods.dho,
         ('weak',),

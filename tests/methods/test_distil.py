@@ -100,3 +100,56 @@ def test_refuses_without_its_teacher(tiny, logits, batch):
     lacking = Variables({})
     with pytest.raises(InputError, match=r"'logits'\] has shape None"):
         method.init(jax.random.key(0), batch, {'teacher': lacking})
+
+
+@pytest.mark.parametrize('loss', ['symmetric_kl', 'js', 'dkd'])
+def test_other_losses_of_answers_on_labelled_rows(tiny, logits, batch, loss):
+    options = {'other_weight': 2.0} if loss == 'dkd' else {}
+    method = build(tiny, logits, loss=loss, options=options, on='labelled')
+    assert set(method.needs) == {'labelled'}
+    state = method.init(jax.random.key(0), batch, given(logits))
+    new, metrics = jax.jit(method.step)(state, batch)
+    own, theirs = logits[:, :2]
+    expected = {
+        'symmetric_kl': lambda: losses.symmetric_kl(own, theirs, temperature=T),
+        'js': lambda: T**2 * losses.jensen_shannon(own / T, theirs / T),
+        'dkd': lambda: losses.decoupled_distillation(
+            own, theirs, jnp.array([0, 2]), temperature=T, other_weight=2.0
+        ),
+    }[loss]()
+    np.testing.assert_allclose(metrics['loss'], expected.mean(), rtol=1e-5)
+    moved = new.params['student']['logits'] - logits[0]
+    assert (moved[:2] != 0).any() and not moved[2:].any()
+
+
+def test_the_teacher_is_no_part_of_the_gradient(tiny, batch):
+    network = tiny.mlp()
+    method = methods.distil(network, network, optax.sgd(0.1), num_classes=3)
+    inputs = batch['unlabelled']['weak']['image']
+    teacher = network.init(jax.random.key(5), inputs)
+    state = method.init(jax.random.key(0), batch, {'teacher': teacher})
+
+    def loss(frozen):
+        return method.step(state._replace(frozen=frozen), batch)[1]['loss']
+
+    slopes = jax.jit(jax.grad(loss))(state.frozen)
+    assert not any(x.any() for x in jax.tree.leaves(slopes))
+
+
+def test_refuses_other_classes_losses_and_options(tiny, logits, batch):
+    teacher = tiny.mlp(classes=4)
+    method = methods.distil(tiny.mlp(), teacher, optax.sgd(0.1), num_classes=3)
+    inputs = batch['unlabelled']['weak']['image']
+    weights = {'teacher': teacher.init(jax.random.key(0), inputs)}
+    state = method.init(jax.random.key(0), batch, weights)
+    with pytest.raises(InputError, match='answers 4 classes and the student 3'):
+        method.step(state, batch)
+    for options, message in [
+        ({'loss': 'dk'}, "loss is 'dk'; here it can be 'kd' or"),
+        ({'loss': 'dkd', 'options': {'beta': 1}}, "'beta'; .*'target_weight'"),
+        ({'on': 'all'}, "on is 'all'"),
+        ({'target_from': 'file'}, "target_from is 'file'"),
+        ({'temperature': 0.0}, 'temperature is 0.0'),
+    ]:
+        with pytest.raises(InputError, match=message):
+            build(tiny, logits, **options)

@@ -60,3 +60,17 @@ def test_refuses_what_does_not_fit():
     for shape in [(2, 8, 8), (2, 8, 8, 3), (2, 3, 8, 1)]:
         with pytest.raises(InputError, match='inputs must be'):
             network.apply(variables, jnp.ones(shape), train=False)
+
+
+def test_taps_are_what_the_stages_answer():
+    network = models.small_cnn(3, channels=(4, 6))
+    images = jax.random.normal(jax.random.key(1), (2, 8, 8, 1))
+    variables = network.init(KEY, images)
+    whole, _ = network.apply(variables, images, train=False)
+    taps, _ = network.parts['taps'](variables, images, train=False)
+    for name, value in whole.items():
+        np.testing.assert_array_equal(taps.pop(name), value)
+    shapes = {name: x.shape for name, x in taps.items()}
+    assert shapes == {'stage1': (2, 8, 8, 4), 'stage2': (2, 4, 4, 6)}
+    pooled = taps['stage2'].reshape(2, 2, 2, 2, 2, 6).max((2, 4)).mean((1, 2))
+    np.testing.assert_allclose(pooled, whole['features'], rtol=1e-5)
