@@ -1,0 +1,71 @@
+"""Whether the watchers are silent where nothing is wrong.
+
+    C=experiments/configs/digits
+    python -m experiments.compare --run --seeds=0,1,2 --out=scratch/watchers \
+        --cell=supervised=$C/supervised.py --cell=fixmatch=$C/fixmatch.py \
+        --cell=mean_teacher=$C/mean_teacher.py --cell=flexmatch=$C/flexmatch.py \
+        --cell=pseudo_label=$C/pseudo_label.py
+    python -m experiments.benchmarks.watchers --runs=runs/compare/watchers
+
+Writes what ``ssljax.train.diagnosis`` finds in the log of each finished run, with the
+score that says whether the run is healthy, and ends with status 1 if it finds anything.
+That watchers speak where something is wrong is shown by tests/train/test_diagnosis.py,
+on rows, and by tests/experiments/test_findings.py, on trainings.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from absl import app, flags
+
+from experiments import report_read
+from experiments.machine import describe
+
+RUNS = flags.DEFINE_multi_string('runs', [], 'Folders of workdirs.')
+OUT = flags.DEFINE_string('out', 'experiments/results/watchers.json', 'Result file.')
+
+
+def main(_):
+    """Reads, prints and writes."""
+    runs = {}
+    folders = [Path(folder) for folder in RUNS.value]
+    for summary in sorted(x for f in folders for x in f.glob('*/summary.json')):
+        job = report_read.told(summary.parent, summary.parent.name)
+        network = job.config.networks.network.to_dict()
+        runs[f'{summary.parents[1].name}/{job.name}'] = {
+            'network': network,
+            'steps': job.summary['steps'],
+            'rows': len(job.rows),
+            'watched': sorted({name for row in job.rows for name in row} & WATCHED),
+            job.scored[0]: job.scored[1],
+            'findings': [one._asdict() for _, one in job.findings],
+        }
+    spoke = [name for name, run in runs.items() if run['findings']]
+    found = {
+        'what': 'findings of the watchers in the logs of healthy runs',
+        'silent': len(runs) - len(spoke),
+        'spoke': spoke,
+        'runs': runs,
+        **describe(),
+    }
+    Path(OUT.value).parent.mkdir(parents=True, exist_ok=True)
+    Path(OUT.value).write_text(json.dumps(found, indent=2) + '\n')
+    print(f'silent on {found["silent"]} of {len(runs)} runs', *spoke)
+    sys.exit(bool(spoke or not runs))
+
+
+WATCHED = {
+    'utilisation',
+    'targets/largest_class',
+    'teacher/distance',
+    'labels/accuracy',
+    'loss/consistency',
+    'validation_accuracy',
+}
+"""What watchers look at, where a method logs it."""
+
+if __name__ == '__main__':
+    app.run(main)
