@@ -129,3 +129,37 @@ def only_known(source: Source, known: Sequence[int]) -> Source:
     if isinstance(source, Arrays):
         return source.replaced(label=label)
     return Joined((source,), label)
+
+
+def merged(
+    source: Source, classes: Sequence[str], groups: Sequence[Sequence[int]]
+) -> tuple[Source, np.ndarray, tuple[str, ...]]:
+    """Makes one class of several: a task of few classes from one of many.
+
+    Args:
+      source: with labels.
+      classes: their names.
+      groups: the classes of each new one, every class once.
+
+    Returns:
+      The source, numbered by the groups, its labels [N] int32 and their names, which
+      are the old ones with a + between them.
+
+    Raises:
+      InputError: if a class is missing or named twice, or there is one group only.
+    """
+    if sorted(n for group in groups for n in group) != list(range(len(classes))):
+        raise InputError(
+            f'merged is {[list(group) for group in groups]}; give each class, 0 to '
+            f'{len(classes) - 1}, to one group.'
+        )
+    if len(groups) < 2:
+        raise InputError('merged has one group; give at least 2.')
+    table = np.full(len(classes) + 1, NO_LABEL, np.int32)  # the last is for -1
+    for number, group in enumerate(groups):
+        table[list(group)] = number
+    label = table[source.columns['label']]
+    names = tuple('+'.join(classes[n] for n in group) for group in groups)
+    if isinstance(source, Arrays):
+        return source.replaced(label=label), label, names
+    return Joined((source,), label), label, names

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import warnings
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -41,6 +42,7 @@ def load(
     rate: int | None = None,
     seconds: float | None = None,
     groups: str | None = None,
+    merged: Sequence[Sequence[int]] | None = None,
     with_labelled: bool = True,
     memory: int = 2**30,
 ) -> Dataset:
@@ -71,6 +73,8 @@ def load(
       groups: a column of the data, such as 'person': rows that share it are in one
         part, so that none is tested on who was trained on. None is 'case', where the
         data have it.
+      merged: classes that become one each, ((0, 2, 4), (1, 3, 5)): every one of them
+        once, after all of the above.
       with_labelled: whether the labelled rows are unlabelled ones, too.
       memory: bytes; what takes no more is decoded at once and kept as ``Arrays``. Rows
         that can't be decoded are then left out, up to ``BAD_SHARE``, with a warning.
@@ -120,6 +124,8 @@ def load(
         source = budgets.only_known(source, split.known)
         strata = source.columns['label']
         classes = tuple(classes[number] for number in split.known)
+    if merged is not None:
+        source, strata, classes = budgets.merged(source, classes, merged)
     left = [item.row for item in bad]
     # Before labels are counted, so that every class has as many as it should.
     split = split._replace(train=split.train[~np.isin(split.train, left)])

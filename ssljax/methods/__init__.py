@@ -24,6 +24,7 @@ from ssljax.methods.flexmatch import flexmatch
 from ssljax.methods.freematch import freematch
 from ssljax.methods.fst import fst
 from ssljax.methods.learner import Aux, apply_gradients, learner, prepared
+from ssljax.methods.lelp import lelp
 from ssljax.methods.mean_teacher import mean_teacher
 from ssljax.methods.mixed_inputs import mixed_inputs
 from ssljax.methods.mixmatch import mixmatch
@@ -77,6 +78,7 @@ __all__ = [
     'freematch',
     'fst',
     'learner',
+    'lelp',
     'mean_teacher',
     'mixed_inputs',
     'mixmatch',

@@ -14,6 +14,7 @@ from ssljax.contracts import (
     Example,
     InputError,
     Method,
+    Outputs,
     State,
     Task,
     Variables,
@@ -163,8 +164,12 @@ def best_by(task: Task) -> str:
     return f'{"-" if task.score != name else ""}validation_{name}'
 
 
-def answering(job: Job, method: Method) -> Callable[[State, Any], Any]:
+def answering(
+    job: Job, method: Method, decode: Callable[[Outputs], Any] | None = None
+) -> Callable[[State, Any], Any]:
     """Returns ``(state, inputs) -> prediction [n, ...]``, by the shipped weights.
+
+    What is predicted is ``decode`` of the outputs, by default the task's.
 
     Inputs are raw, ``{field: [n, ...]}`` or the array of an only field, and seen as
     ``job.see`` has it. They are answered ``eval_batch_size`` rows at a time, the last
@@ -172,11 +177,11 @@ def answering(job: Job, method: Method) -> Callable[[State, Any], Any]:
     It raises InputError for inputs that are missing, empty, or of another shape.
     """
     fields = job.task.inputs
+    decode = decode or job.task.decode
 
     @jax.jit
     def answer(state, example):
-        outputs = method.predict(state, inputs_of(job.task, job.see(example)))
-        return job.task.decode(outputs)
+        return decode(method.predict(state, inputs_of(job.task, job.see(example))))
 
     def predict(state: State, inputs: Any) -> Any:
         if not isinstance(inputs, Mapping):

@@ -6,11 +6,14 @@ import functools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+import numpy as np
+
 from ssljax.contracts import Method, State, Variables
 from ssljax.data import checks
 from ssljax.programs.choice import answering, choose
 from ssljax.programs.job import Job, best_by, feed_for, scorer, variables_of
 from ssljax.programs.run import Run
+from ssljax.programs.sweeps import sweep
 
 
 def stages(run: Run, job: Job) -> dict[str, Any]:
@@ -24,9 +27,15 @@ def stages(run: Run, job: Job) -> dict[str, Any]:
     - ``start_from``: the earlier stage whose shipped weights the student starts from,
       ``drop``: the top-level parameters that it does not take over (its head),
     - ``teacher_from``: the earlier stage whose shipped weights are given as teacher,
-    - ``given``: the same for networks of other names, ``{'tracker': 'flow'}``,
+    - ``given``: the same for what has other names, ``{'tracker': 'flow'}``,
+    - ``rows``: where a stream draws from instead, ``{'unlabelled': ('labelled',
+      'mine')}``: parts of the data, and sweeps,
     - ``choose``: after the fit, the values to try on validation of numbers that the
       answers are made by, ``{'mixture': {'share': (0.0, 0.5, 1.0)}}`` (see ``choice``).
+
+    A stage that has ``sweep`` in the place of ``method`` trains nothing: it is one of
+    ``sweeps.SWEEPS``, of what the stage ``by`` answers on the rows of a part, with
+    arguments of its own. A later stage finds its result by ``given`` or ``rows``.
 
     Returns:
       What the last stage recorded and scored, named as by ``single``, but with the
@@ -34,12 +43,17 @@ def stages(run: Run, job: Job) -> dict[str, Any]:
       score, of every stage that answers the task; ``chosen/<stage>/<number>``.
     """
     validation, test = scorer(job, 'validation'), scorer(job, 'test')
-    weights: dict[str, Variables] = {}
+    weights: dict[str, Any] = {}
+    trained: dict[str, tuple[Method, State]] = {}
     scores: dict[str, float] = {}
     seconds = 0.0
     for name in job.config.order:
         checks.known('a stage of order', name, job.config.stages)
         stage = job.config.stages[name]
+        if 'sweep' in stage:
+            checks.known(f'stages.{name}.by (an earlier stage)', stage.by, trained)
+            weights[name] = sweep(run, job, name, stage, *trained[stage.by])
+            continue
         method = job.method(
             stage.method,
             steps=stage.steps,
@@ -51,13 +65,13 @@ def stages(run: Run, job: Job) -> dict[str, Any]:
         state = run.fit(
             name,
             method,
-            feed_for(job, method, run.key(name)),
+            feed_for(job, method, run.key(name), rows=_rows(name, stage, job, weights)),
             stage.steps,
             given=_given(name, stage, weights),
             evaluate=validation if answers else None,
             best=best_by(job.task),
         )
-        weights[name] = variables_of(state, method.ship)
+        weights[name], trained[name] = variables_of(state, method.ship), (method, state)
         found = run.record(name)
         seconds += found['wall_seconds']
         for entry, grid in stage.get('choose', {}).items():
@@ -97,9 +111,20 @@ def without(variables: Variables, drop: Iterable[str]) -> Variables:
     )
 
 
-def _given(
-    name: str, stage: Any, weights: Mapping[str, Variables]
-) -> dict[str, Variables]:
+def _rows(
+    name: str, stage: Any, job: Job, weights: Mapping[str, Any]
+) -> dict[str, np.ndarray]:
+    """What the streams of a stage draw from, where it is not their own part."""
+    found = {}
+    known = {**job.data.rows, **weights}
+    for stream, sources in stage.get('rows', {}).items():
+        for source in sources:
+            checks.known(f'a name of stages.{name}.rows.{stream}', source, known)
+        found[stream] = np.unique(np.concatenate([known[x] for x in sources]))
+    return found
+
+
+def _given(name: str, stage: Any, weights: Mapping[str, Any]) -> dict[str, Any]:
     """What a stage takes over from the stages before it."""
     given = {}
     asked = {

@@ -65,3 +65,18 @@ def test_labels_of_known_classes_are_numbered_from_0():
     assert known.fingerprint() == arrays.fingerprint()
     lazy = budgets.only_known(Joined((arrays,), labels), [2, 1])
     assert lazy[2]['label'] == 0 and lazy.columns['label'].tolist()[0] == -1
+
+
+def test_several_classes_become_one():
+    labels = np.array([0, 1, 2, -1, 1], np.int32)
+    arrays = Arrays({'x': np.zeros(5), 'label': labels})
+    found, label, names = budgets.merged(arrays, ('a', 'b', 'c'), ((0, 2), (1,)))
+    assert label.tolist() == found.fields['label'].tolist() == [0, 1, 0, -1, 1]
+    assert names == ('a+c', 'b') and found.fingerprint() == arrays.fingerprint()
+    lazy, _, _ = budgets.merged(Joined((arrays,), labels), 'abc', ((0, 2), (1,)))
+    assert lazy[2]['label'] == 0
+    for groups in ((0, 1),), ((0, 1), (1, 2)), ((0,), (1, 2, 3)):
+        with pytest.raises(InputError, match='give each class, 0 to 2, to one group'):
+            budgets.merged(arrays, 'abc', groups)
+    with pytest.raises(InputError, match='one group; give at least 2'):
+        budgets.merged(arrays, 'abc', ((0, 1, 2),))

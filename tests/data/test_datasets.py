@@ -313,3 +313,14 @@ def test_labels_that_are_no_classes(monkeypatch):
     ):
         with pytest.raises(InputError, match=message):
             data.load('mine', **{**sizes, **wrong})
+
+
+def test_classes_are_merged_before_labels_are_drawn():
+    groups = ((0, 2, 4, 6, 8), (1, 3, 5, 7, 9))
+    found = data.load('digits', labels_per_class=3, merged=groups)
+    ten = data.load('digits', labels_per_class=3)
+    assert found.num_classes == 2 and found.classes == ('0+2+4+6+8', '1+3+5+7+9')
+    label = found.source.columns['label']
+    np.testing.assert_array_equal(label, ten.source.columns['label'] % 2)
+    assert np.bincount(label[found.rows['labelled']]).tolist() == [3, 3]
+    np.testing.assert_array_equal(found.rows['test'], ten.rows['test'])

@@ -27,11 +27,13 @@ from ssljax.methods.copy_paste import copy_paste
 from ssljax.methods.mask_autoencoder import mask_autoencoder
 from ssljax.methods.pose_prior import pose_prior
 from ssljax.methods.unsupervised_flow import unsupervised_flow
+from ssljax.solvers.subspaces import Subspaces
 
 B = 8  # labelled rows; ratios are 1, so unlabelled ones too, for 8 devices to share
 SGD = optax.sgd(0.05, momentum=0.9, nesterov=True)
 RAMP = schedules.linear_ramp(2)
 LOW = {'threshold': 0.4}  # some rows pass, some do not
+SUBSPACES = Subspaces(np.zeros((3, 6), 'f'), np.ones((3, 6, 1), 'f'))
 EXAMPLE = Path(__file__).parents[2] / 'experiments' / 'examples' / 'agree.py'
 
 
@@ -43,7 +45,7 @@ class Trial(NamedTuple):
     # stream of another name, 'partner_unlabelled/strong'
     options: dict[str, Any] = {}
     networks: dict[str, int | str] = {}  # further ones: argument -> answers, or name
-    given: dict[str, str] = {}  # what init can't do without: name -> its network
+    given: dict[str, Any] = {}  # what init can't do without: name -> its network, or it
     kind: str = 'classes'  # of task, or 'boxes', 'landmarks', 'clips', 'masks'...
 
 
@@ -287,6 +289,12 @@ TRIALS = {
         networks={'head': 3, 'teacher_network': 3},
         given={'teacher': 'teacher_network'},
     ),
+    'lelp': Trial(
+        methods.lelp,
+        ('weak',),
+        networks={'teacher_network': 3},
+        given={'teacher': 'teacher_network', 'subspaces': SUBSPACES},
+    ),
     'adapt': Trial(methods.adapt, ('weak', 'strong'), {'decay': 0.9}),
     'federated': Trial(at_clients, ('strong',), LOW | {'ratio': 1.0}),
     'own': of_file(f'{EXAMPLE}:agree'),
@@ -335,8 +343,8 @@ class Case:
         """Variables for init: what it can't do without, and more of the kind."""
         key, image = jax.random.key(9), self.example(0, 1)['image']
         return {
-            name: self.networks[network].init(key, image)
-            for name, network in {**self.trial.given, **more}.items()
+            name: self.networks[one].init(key, image) if isinstance(one, str) else one
+            for name, one in {**self.trial.given, **more}.items()
         }
 
     def raw(self, seed=0):

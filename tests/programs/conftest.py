@@ -78,13 +78,13 @@ def make_job():
                 arguments['teacher'] = teachers.ema(0.9)
             if build is methods.noisy_student:
                 arguments |= {'rows': 60, 'view': 'weak', 'ratio': 1.0}
-            if build is methods.distil:
+            if build in (methods.distil, methods.lelp):
                 arguments['teacher_network'] = models.mlp(3, hidden=(8,))
             if build is methods.dho:
                 del arguments['teacher']
                 arguments['teacher_network'] = models.mlp(3, hidden=(8,))
                 arguments['head'] = models.mlp(3, hidden=())
-            net = models.mlp(3, **{'hidden': (8,), **(network or {})})
+            net = models.mlp(**{'outputs': 3, 'hidden': (8,), **(network or {})})
             arguments = {**config.args.to_dict(), **arguments}
             found = build(net, optimizer=adam, num_classes=3, **arguments)
             return methods.prepared(found, views.prepare(found.needs, seen))
