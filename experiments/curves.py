@@ -7,7 +7,9 @@
         --label=supervised --label=FixMatch
 
 Writes ``plot.png`` and ``table.md``: a line a configuration, a column a number of
-labels, each the mean over the seeds that were run, with its 95 % t-interval.
+labels, each the mean over the seeds that were run, with its 95 % t-interval. With
+``--by_round``, a job of rounds gives a point a round: what it scored, by the labels it
+had by then.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ _RESULTS = flags.DEFINE_multi_string('results', [], 'Folders that compare wrote.
 _LABEL = flags.DEFINE_multi_string('label', [], 'Configurations; default all.')
 _OUT = flags.DEFINE_string('out', None, 'Folder to write into.')
 _METRIC = flags.DEFINE_string('metric', 'test_accuracy', 'Score of the summaries.')
+_BY_ROUND = flags.DEFINE_bool('by_round', False, 'A point a round, not a job.')
 flags.mark_flag_as_required('out')
 
 Scores = Mapping[str, Mapping[int, Mapping[int, float]]]
@@ -37,7 +40,8 @@ def main() -> None:
         raise InputError(
             'Give --results=<folder of experiments.compare> at least once.'
         )
-    scores = read([Path(folder) for folder in _RESULTS.value], _METRIC.value)
+    folders = [Path(folder) for folder in _RESULTS.value]
+    scores = read(folders, _METRIC.value, by_round=_BY_ROUND.value)
     for label in _LABEL.value:
         checks.known('label', label, scores)
     chosen = {label: scores[label] for label in _LABEL.value or scores}
@@ -49,8 +53,13 @@ def main() -> None:
     print(f'\n{table}\nin {out}')
 
 
-def read(folders: Sequence[Path], metric: str) -> Scores:
+def read(folders: Sequence[Path], metric: str, *, by_round: bool = False) -> Scores:
     """Reads the cells of several comparisons.
+
+    Args:
+      folders: of the comparisons.
+      metric: score of the summaries.
+      by_round: whether each round of a cell is a point of its own.
 
     Raises:
       InputError: if a folder has no cells, a cell has no such score, or two folders
@@ -63,14 +72,30 @@ def read(folders: Sequence[Path], metric: str) -> Scores:
             raise InputError(f'results {folder} has no cells; run experiments.compare.')
         for file in files:
             cell = workdir.read_json(file)
-            if metric not in cell['summary']:
-                raise InputError(f'{file} has no {metric!r}; give another metric.')
-            seeds = found.setdefault(cell['label'], {})
-            seeds = seeds.setdefault(cell['summary']['labels'], {})
-            if cell['seed'] in seeds:
-                raise InputError(f'{file} was found before; give each folder once.')
-            seeds[cell['seed']] = cell['summary'][metric]
+            points = _points(cell['summary'], metric, by_round)
+            if not points:
+                each = ' a round' if by_round else ''
+                raise InputError(
+                    f'{file} has no {metric!r}{each}; give another metric.'
+                )
+            line = found.setdefault(cell['label'], {})
+            for labels, score in points.items():
+                seeds = line.setdefault(labels, {})
+                if cell['seed'] in seeds:
+                    raise InputError(f'{file} was found before; give each folder once.')
+                seeds[cell['seed']] = score
     return found
+
+
+def _points(summary: Mapping, metric: str, by_round: bool) -> dict[int, float]:
+    """Scores of a cell, by labels."""
+    if not by_round:
+        return {summary['labels']: summary[metric]} if metric in summary else {}
+    points = {}
+    while f'{metric}/{len(points)}' in summary:
+        number = len(points)
+        points[summary[f'rows/{number}']] = summary[f'{metric}/{number}']
+    return points
 
 
 def markdown(scores: Scores, metric: str) -> str:

@@ -143,6 +143,23 @@ ROWS = (
         build='distil',
         program='stages:stages',
     ),
+    _row(
+        'simclrv2',
+        'SimCLRv2',
+        'Chen et al. 2020, arXiv 2006.10029',
+        27,
+        build='distil',
+        program='stages:stages',
+    ),
+    _row(
+        'ssld',
+        'SSLD',
+        'Cui et al. 2021, arXiv 2103.05959',
+        28,
+        build='distil',
+        program='stages:stages',
+    ),
+    _row('lelp', 'LELP', '2024, arXiv 2409.20449', 41, program='stages:stages'),
     # One of the policies of system 12.
     _row(
         'self_training',
@@ -165,6 +182,22 @@ ROWS = (
         build='supervised',
         program='rounds:rounds',
         level='proof',
+    ),
+    _row(
+        'active_kd',
+        'ActiveKD by PCoreSet',
+        '2025, arXiv 2506.00910',
+        30,
+        build='dho',
+        program='rounds:rounds',
+    ),
+    _row(
+        'rad',
+        'RAD',
+        'Baykal et al. 2023, arXiv 2210.01213',
+        34,
+        build='supervised',
+        program='rounds:rounds',
     ),
     _row(
         'unsupervised_flow',

@@ -8,27 +8,17 @@ choice differs.
 from __future__ import annotations
 
 import functools
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
-from ssljax import solvers, targets
-from ssljax.contracts import Evidence, InputError, Targets
+from ssljax.contracts import Method, Outputs, State, Targets
 from ssljax.data import checks, collate, overlay
 from ssljax.data.sources import NO_LABEL, Source
-from ssljax.programs.job import Job, answering, feed_for, scorer
+from ssljax.programs.job import Job, answering, feed_for, scorer, variables_of
+from ssljax.programs.policies import POLICIES, Answers, Lesson
 from ssljax.programs.run import Run
-from ssljax.solvers import acquisition
-
-
-class Lesson(NamedTuple):
-    """What a round learns from, by row of the pool."""
-
-    known: np.ndarray  # [N] bool, rows whose true label was used
-    label: np.ndarray  # [N] int, what a row is learnt as; NO_LABEL for none
-    targets: Targets | None = None  # what the unlabelled stream is taught, if anything
 
 
 def rounds(run: Run, job: Job) -> dict[str, Any]:
@@ -40,7 +30,8 @@ def rounds(run: Run, job: Job) -> dict[str, Any]:
     - 'confident': of all rows whose confidence reaches ``rounds.threshold``, by the
       answers; rows of known label keep theirs, all others are labelled anew each round,
     - 'k_centre': ``rounds.ask`` more true labels, of the rows that cover the answers
-      best (``solvers.k_centre``),
+      best (``solvers.k_centre``), and 'coreset', of those that cover the directions of
+      the features,
     - 'random': ``rounds.ask`` more true labels, of any rows,
     - 'entropy', 'margin', 'class_balanced', 'badge': as many, of the rows that
       ``solvers.acquisition`` takes by the answers,
@@ -50,6 +41,11 @@ def rounds(run: Run, job: Job) -> dict[str, Any]:
       ``rounds.per_class`` surest of each class, classes weighing alike
       (``targets.balance``); the answers themselves are taught if ``rounds.soft``, else
       the guesses. For ``methods.noisy_student``, whose labelled rows stay.
+
+    ``rounds.teacher`` trains a network before the first round and gives it to all as
+    their teacher, ``{'method': ..., 'steps': ..., 'args': ..., 'rows': ...}``: by the
+    labels of that part of the data. With ``rounds.oracle`` 'teacher', it also answers
+    what is asked for, in the place of the truth.
 
     ``rounds.networks`` may change the network of earlier rounds, ``{'round0':
     arguments}``: a smaller teacher before a larger student.
@@ -70,8 +66,17 @@ def rounds(run: Run, job: Job) -> dict[str, Any]:
     truth = job.data.source.columns['label'][pool]
     known = np.isin(pool, job.data.rows['labelled'])
     lesson = Lesson(known, np.where(known, truth, NO_LABEL))
+    given, told = {}, truth
+    if 'teacher' in config:
+        method, state = _teacher(run, job)
+        given['teacher'] = variables_of(state, method.ship)
+        checks.known('rounds.oracle', config.get('oracle', 'truth'), ORACLES)
+        if config.get('oracle') == 'teacher':
+            asked = answering(job, method)
+            probs = run.once('oracle', functools.partial(asked, state, examples))
+            told = np.where(known, truth, np.argmax(probs, axis=-1))
     usual = job.method()
-    answer = answering(job, usual)
+    answer = answering(job, usual, _swept(job))
 
     # The last one lies where the other commands look for it.
     names = [*(f'round{r}' for r in range(config.count - 1)), 'main']
@@ -92,7 +97,7 @@ def rounds(run: Run, job: Job) -> dict[str, Any]:
                 _over(job, source), method, run.key(name), rows={'labelled': labelled}
             ),
             job.config.steps,
-            given=_given(lesson, pool),
+            given={**given, **_given(lesson, pool)},
             evaluate=validation,
         )
         score = run.once(f'test{r}', functools.partial(test, method, state))
@@ -103,10 +108,11 @@ def rounds(run: Run, job: Job) -> dict[str, Any]:
         found[f'label_accuracy/{r}'] = float(np.mean((lesson.label == truth)[checked]))
         if name != 'main':
             # Rows as they are, without a view: its noise would leak into the choice.
-            asked = answer if method is usual else answering(job, method)
-            probs = run.once(f'sweep{r}', functools.partial(asked, state, examples))
+            asked = answer if method is usual else answering(job, method, _swept(job))
+            swept = run.once(f'sweep{r}', functools.partial(asked, state, examples))
+            choice = POLICIES[config.policy]
             key = run.key(f'choice{r}')
-            lesson = POLICIES[config.policy](key, probs, lesson.known, truth, config)
+            lesson = choice(key, Answers(**swept), lesson.known, told, config)
     return {
         **run.record('main'),
         **score,
@@ -117,141 +123,34 @@ def rounds(run: Run, job: Job) -> dict[str, Any]:
     }
 
 
-def confident(key, probs, known, truth, settings):
-    """Labels the pool by what a target rule makes of the answers."""
-    del key
-    rule = targets.chain(targets.threshold(settings.threshold), targets.harden())
-    taught = _made(rule, probs)
-    guess = np.where(taught.weight > 0, taught.value, NO_LABEL)
-    return Lesson(known, np.where(known, truth, guess))
+ORACLES = ('truth', 'teacher')
 
 
-def balanced(key, probs, known, truth, settings):
-    """Teaches the surest rows of each class, as much of each class."""
-    del key
-    probs = np.where(known[:, None], np.eye(probs.shape[-1], dtype='f')[truth], probs)
-    rule = targets.chain(
-        targets.threshold(settings.threshold), targets.balance(settings.per_class)
+def _teacher(run: Run, job: Job) -> tuple[Method, State]:
+    """Trains who teaches in all rounds."""
+    spec = job.config.rounds.teacher
+    checks.known('rounds.teacher.rows', spec.rows, job.data.rows)
+    method = job.method(
+        spec.method,
+        steps=spec.steps,
+        network=job.config.networks.teacher_network,
+        **spec.get('args', {}),
     )
-    taught = _made(rule, probs)
-    guess = np.argmax(probs, axis=-1)
-    if not settings.soft:
-        taught = taught._replace(value=jax.nn.one_hot(guess, probs.shape[-1]))
-    label = np.where(known | (taught.weight > 0), guess, NO_LABEL)
-    return Lesson(known, label.astype(truth.dtype), taught)
+    rows = {'labelled': job.data.rows[spec.rows]}
+    feed = feed_for(job, method, run.key('teacher'), rows=rows)
+    return method, run.fit('teacher', method, feed, spec.steps)
 
 
-def k_centre(key, probs, known, truth, settings):
-    """Asks for the labels of rows whose answers are farthest from the known ones."""
-    del key
+def _swept(job: Job):
+    """What a policy looks at, of a network's outputs."""
 
-    def choose(rows):
-        start = jnp.asarray(np.flatnonzero(known[rows]))
-        return solvers.k_centre(probs[rows], start, settings.ask)
+    def decode(outputs: Outputs) -> dict[str, Any]:
+        found = {'probs': job.task.decode(outputs)}
+        if 'features' in outputs:
+            found['features'] = outputs['features']
+        return found
 
-    return _asked(choose, known, truth, settings.ask)
-
-
-def random(key, probs, known, truth, settings):
-    """Asks for the labels of any rows."""
-    del probs
-
-    def choose(rows):
-        return jax.random.permutation(key, np.flatnonzero(~known[rows]))[: settings.ask]
-
-    return _asked(choose, known, truth, settings.ask)
-
-
-def entropy(key, probs, known, truth, settings):
-    """Asks for the labels of rows whose answers are the most open."""
-    del key
-
-    def choose(probs):
-        return acquisition.highest(acquisition.entropy(probs), settings.ask)
-
-    return _asked_anew(choose, probs, known, truth, settings.ask)
-
-
-def margin(key, probs, known, truth, settings):
-    """Asks for the labels of rows between two classes."""
-    del key
-
-    def choose(probs):
-        return acquisition.highest(-acquisition.margin(probs), settings.ask)
-
-    return _asked_anew(choose, probs, known, truth, settings.ask)
-
-
-def class_balanced(key, probs, known, truth, settings):
-    """Asks for the labels of any rows of the classes that are known the least."""
-    have = jnp.asarray(np.bincount(truth[known], minlength=probs.shape[-1]))
-
-    def choose(probs):
-        guess = np.argmax(probs, axis=-1)
-        return acquisition.class_balanced(key, guess, have, settings.ask)
-
-    return _asked_anew(choose, probs, known, truth, settings.ask)
-
-
-def badge(key, probs, known, truth, settings):
-    """Asks for the labels of rows whose gradients are large and unlike."""
-
-    def choose(probs):
-        return acquisition.badge(key, probs, settings.ask)
-
-    return _asked_anew(choose, probs, known, truth, settings.ask)
-
-
-def robust(key, probs, known, truth, settings):
-    """Asks for labels that are worth it even if some of them are wrong."""
-
-    def choose(probs):
-        gain = 1 - acquisition.margin(probs)
-        found = solvers.robust_distribution(gain, settings.wrong, least=settings.ask)
-        return solvers.sample_without_replacement(key, found.probs, settings.ask)
-
-    return _asked_anew(choose, probs, known, truth, settings.ask)
-
-
-POLICIES = {
-    'badge': badge,
-    'balanced': balanced,
-    'class_balanced': class_balanced,
-    'confident': confident,
-    'entropy': entropy,
-    'k_centre': k_centre,
-    'margin': margin,
-    'random': random,
-    'robust': robust,
-}
-"""``(key, probs [N, C], known [N] bool, truth [N], settings) -> Lesson``."""
-
-
-def _asked(choose, known, truth, ask):
-    """Reveals the true labels of the rows chosen, among those that have one."""
-    rows = np.flatnonzero(truth != NO_LABEL)
-    if ask > (left := int(np.sum(~known[rows]))):
-        raise InputError(f'rounds.ask is {ask}, but {left} labels are left to ask for.')
-    known = known.copy()
-    known[rows[np.asarray(choose(rows))]] = True
-    return Lesson(known, np.where(known, truth, NO_LABEL))
-
-
-def _asked_anew(choose, probs, known, truth, ask):
-    """Reveals labels of rows chosen by their answers among those not known yet."""
-
-    def unknown(rows):
-        left = np.flatnonzero(~known[rows])
-        return left[np.asarray(choose(jnp.asarray(probs[rows[left]])))]
-
-    return _asked(unknown, known, truth, ask)
-
-
-def _made(rule, probs):
-    """What a rule makes of the answers on the pool."""
-    asked = targets.from_prediction(probs)
-    evidence = Evidence(step=jnp.zeros((), int))
-    return rule.update(asked, rule.init(asked), evidence)[0]
+    return decode
 
 
 def _given(lesson: Lesson, pool: np.ndarray) -> dict[str, Targets]:

@@ -13,10 +13,10 @@ def curves(imported):
 
 @pytest.fixture
 def put(tmp_path):
-    def put(folder, label, seed, labels, score):
+    def put(folder, label, seed, labels, score, **more):
         path = tmp_path / folder / 'cells' / f'{label}-seed{seed}.json'
         path.parent.mkdir(parents=True, exist_ok=True)
-        summary = {'labels': labels, 'test_accuracy': score}
+        summary = {'labels': labels, 'test_accuracy': score, **more}
         writers.write_json(path, {'label': label, 'seed': seed, 'summary': summary})
         return tmp_path / folder
 
@@ -37,6 +37,20 @@ def test_a_column_a_budget(curves, put, tmp_path):
     assert table[3] == '| new | 65.0 ± 63.5 | not run |'
     curves.plot(tmp_path / 'plot.png', scores, 'test_accuracy')
     assert (tmp_path / 'plot.png').read_bytes()[:4] == b'\x89PNG'
+
+
+def test_a_point_a_round(curves, put):
+    rounds = {
+        'test_accuracy/0': 0.5,
+        'rows/0': 10,
+        'test_accuracy/1': 0.9,
+        'rows/1': 20,
+    }
+    folder = put('rounds', 'badge', 3, 20, 0.9, **rounds)
+    scores = curves.read([folder], 'test_accuracy', by_round=True)
+    assert scores == {'badge': {10: {3: 0.5}, 20: {3: 0.9}}}
+    with pytest.raises(InputError, match="no 'test_nme' a round"):
+        curves.read([folder], 'test_nme', by_round=True)
 
 
 def test_what_can_not_be_read(curves, put, tmp_path):

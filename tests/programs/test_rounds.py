@@ -7,7 +7,8 @@ from ssljax import solvers
 from ssljax.contracts import InputError
 from ssljax.programs import Run
 from ssljax.programs.job import answering, feed_for
-from ssljax.programs.rounds import POLICIES, rounds
+from ssljax.programs.policies import POLICIES, Answers
+from ssljax.programs.rounds import rounds
 
 SELF = {'count': 3, 'policy': 'confident', 'threshold': 0.8}
 NOISY = {'count': 3, 'policy': 'balanced', 'threshold': 0.3, 'per_class': 12}
@@ -26,7 +27,8 @@ class Watched(Run):
         index = np.concatenate([batch['index'] for batch in batches])
         label = np.concatenate([batch['label'] for batch in batches])
         self.taught.append(dict(zip(index.tolist(), label.tolist(), strict=True)))
-        self.first.append(method.init(self.key(name), feed(0)).params)
+        given = options.get('given', {})
+        self.first.append(method.init(self.key(name), feed(0), given).params)
         return super().fit(name, method, feed, steps, **options)
 
 
@@ -160,9 +162,13 @@ KNOWN = np.array([True, False, False, False, False])
 TRUTH = np.array([1, 1, 0, 0, -1], np.int32)
 
 
-def choose(policy, **settings):
+FEATURES = np.array([[1, 0], [2, 0], [0, 1], [1, 1], [-1, 0]], np.float32)
+
+
+def choose(policy, features=None, **settings):
+    answers = Answers(PROBS, features)
     key = jax.random.key(0)
-    return POLICIES[policy](key, PROBS, KNOWN, TRUTH, ConfigDict(settings))
+    return POLICIES[policy](key, answers, KNOWN, TRUTH, ConfigDict(settings))
 
 
 def test_confident_keeps_what_is_known():
@@ -193,6 +199,58 @@ def test_asks_for_what_is_not_known_and_has_a_truth(policy):
     np.testing.assert_array_equal(choose(policy, ask=3, wrong=1)[1], [1, 1, 0, 0, -1])
     with pytest.raises(InputError, match='ask is 4, but 3 labels are left'):
         choose(policy, ask=4, wrong=1)
+
+
+def test_a_coreset_covers_the_directions_of_the_features():
+    # Row 1 is the farthest from row 0 and looks the same way; row 4 has no truth.
+    known, _, _ = choose('coreset', FEATURES, ask=1)
+    np.testing.assert_array_equal(known, [True, False, True, False, False])
+    with pytest.raises(InputError, match="'coreset', but .* no 'features'"):
+        choose('coreset', ask=1)
+
+
+def test_badge_looks_at_features_where_there_are_any():
+    # Row 1 has the longest gradient by its features, row 3 without them.
+    known, _, _ = choose('badge', FEATURES, ask=1)
+    np.testing.assert_array_equal(known, [True, True, False, False, False])
+
+
+TEACHER = {'method': 'supervised', 'steps': 20, 'rows': 'validation'}
+
+
+@pytest.mark.parametrize('oracle', ['truth', 'teacher'])
+def test_a_teacher_of_all_rounds_may_answer_too(tmp_path, make_job, oracle):
+    class Given(Watched):
+        def fit(self, name, method, feed, steps, *, given=None, **options):
+            if name != 'teacher':
+                self.given = [*getattr(self, 'given', []), given['teacher']]
+                return super().fit(name, method, feed, steps, given=given, **options)
+            drawn = [feed(step)['labelled']['index'] for step in range(20)]
+            self.drawn = set(np.concatenate(drawn).tolist())
+            state = Run.fit(self, name, method, feed, steps, **options)
+            self.teacher, self.answer = state, method
+            return state
+
+    settings = {**ASK, 'teacher': TEACHER, 'oracle': oracle, 'count': 2, 'ask': 40}
+    job = make_job(
+        method='active_kd', networks={'teacher_network': {}}, rounds=settings
+    )
+    job.config.args = ConfigDict({'view': 'weak'})
+    run = Given(tmp_path)
+    results = rounds(run, job)
+    assert run.drawn == set(range(60, 80))
+    weights = run.teacher.memory['teacher'].variables
+    for given in run.given:
+        jax.tree.map(np.testing.assert_array_equal, given, weights)
+    image = job.data.source.fields['image'][:60]
+    said = np.argmax(run.answer.predict(run.teacher, image)['logits'], axis=-1)
+    truth = np.arange(60) % 3
+    expected = truth if oracle == 'truth' else np.where(np.arange(60) < 6, truth, said)
+    assert all(expected[row] == label for row, label in run.taught[-1].items())
+    assert results['rows/1'] == 46
+    assert (results['label_accuracy/1'] == 1) == (
+        oracle == 'truth' or all(said == truth)
+    )
 
 
 def test_refuses_an_unknown_policy(tmp_path, make_job):

@@ -1,0 +1,35 @@
+"""ActiveKD with PCoreSet (2025) on digits: 10 labels, 10 more a round, and a teacher.
+
+    python -m experiments.train --config=experiments/configs/digits/active_kd.py
+
+In each round a new student learns what was bought by one head and a teacher's answers
+on all images by another (DHO, mixed by halves); then the rows are bought whose mixed
+answers are farthest from those on the rows that are known. What stands for the teacher
+that knows the classes from elsewhere learnt the 200 validation labels, which choose
+nothing here. Behind a colon, what to buy instead: ``random``, ``entropy``, ``margin``,
+``coreset`` (k-centre of features), ``class_balanced``, ``badge``. Accuracy against
+labels, from the cells of a comparison: ``experiments.curves --by_round``.
+
+Time: not measured.
+Score: not run.
+"""
+
+from experiments.configs.digits.common import ConfigDict, digits
+
+
+def get_config(policy='k_centre'):
+    """Returns the configuration of a policy of ``programs.policies``."""
+    config = digits('active_kd', channels=(16, 32), norm='group', ratio=4.0)
+    config.networks.teacher_network = ConfigDict(
+        {'name': 'small_cnn', 'channels': (16, 32), 'norm': 'group'}
+    )
+    config.networks.head = ConfigDict({'name': 'mlp', 'outputs': 10, 'hidden': ()})
+    config.ema = 0.0
+    config.labels_per_class = 1
+    config.batch_size = 10
+    config.steps = 500  # a round
+    config.rounds = ConfigDict({'count': 5, 'policy': policy, 'ask': 10})
+    config.rounds.teacher = ConfigDict(
+        {'method': 'supervised', 'steps': 200, 'rows': 'validation'}
+    )
+    return config

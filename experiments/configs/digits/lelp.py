@@ -1,0 +1,56 @@
+"""LELP (2024) on odd and even digits: a teacher of two classes, 100 images to learn by.
+
+    python -m experiments.train --config=experiments/configs/digits/lelp.py
+
+A wide network learns from the labels of all training images, odd or even; a narrow one
+learns its answers on 100 of them, without labels, each class split into five by where
+the teacher's features lie. Behind a colon: ``kd`` distils the two classes as they are,
+``random`` splits along any directions, ``raw`` along those that its head sees too,
+``alone`` learns the labels of the 100 images.
+
+Time: not measured.
+Score: not run.
+"""
+
+from experiments.configs.digits.common import ConfigDict, digits
+
+SUBCLASSES = 5
+
+
+def get_config(name='lelp'):
+    """Returns the configuration."""
+    config = digits('lelp', channels=(32, 64), norm='group')
+    config.reading = {'merged': ((0, 2, 4, 6, 8), (1, 3, 5, 7, 9))}
+    config.labels_per_class = 50
+    config.networks.teacher_network = config.networks.network
+    narrow = {'channels': (8, 16)}
+    student = {
+        'method': 'lelp',
+        'steps': 1000,
+        'args': {'subclass_temperature': 0.5, 'view': 'weak'},
+        'network': {**narrow, 'num_classes': 2 * SUBCLASSES},
+        'teacher_from': 'teacher',
+        'given': {'subspaces': 'split'},
+        'rows': {'unlabelled': ('labelled',)},
+    }
+    split = {'sweep': 'subspaces', 'by': 'teacher', 'subclasses': SUBCLASSES}
+    split |= {'random': name == 'random', 'null_space': name != 'raw'}
+    if name == 'kd':
+        student |= {'method': 'distil', 'args': {'view': 'weak'}, 'network': narrow}
+        del student['given']
+    if name == 'alone':
+        args = {'view': 'weak'}
+        student = {'method': 'supervised', 'steps': 1000, 'args': args}
+        student['network'] = narrow
+    config.order = ('teacher', 'split', 'student')
+    if name in ('kd', 'alone'):
+        config.order = ('teacher', 'student')
+    teacher = {
+        'method': 'supervised',
+        'steps': 1000,
+        'args': {'view': 'weak'},
+        'rows': {'labelled': ('unlabelled',)},  # which are all of the training part
+    }
+    stages = {'teacher': teacher, 'split': split, 'student': student}
+    config.stages = ConfigDict({stage: stages[stage] for stage in config.order})
+    return config
