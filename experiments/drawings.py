@@ -104,8 +104,8 @@ def faces(out: Out, found: Mapping[str, Any], count: int) -> None:
         show(axes, found['image'][frame])
         shown = found['visible'][frame]
         true, said = found['landmarks'][frame], found['answer']['landmarks'][frame]
-        axes.plot(*true[shown].T, 'o', mfc='none', mec='C2', ms=3, mew=0.7)
-        axes.plot(*said[shown].T, '.', color='C3', ms=2.5)
+        axes.plot(*true[shown].T, 'o', mfc='none', mec='C0', ms=3, mew=0.7)
+        axes.plot(*said[shown].T, '.', color='C1', ms=2.5)
         axes.set_title(f'{100 * error:.1f} %', fontsize=6, pad=2)
 
     montage(out, rows, draw)
@@ -145,10 +145,13 @@ def outlines(out: Out, found: Mapping[str, Any], count: int) -> None:
             shown = ((true > 0) & (true != IGNORED)).sum((1, 2)).argmax()
             image, true, said = image[shown], true[shown], said[shown]
         show(axes, image)
-        for mask, colour in ((true, 'C2'), (said, 'C3')):
+        # Blue and orange, full and dashed: told apart by every eye.
+        for mask, colour, dash in ((true, 'C0', '-'), (said, 'C1', '--')):
             for c in range(1, found['answer'].shape[-1]):
                 if 0 < (mask == c).sum() < mask.size:
-                    axes.contour(mask == c, [0.5], colors=colour, linewidths=0.7)
+                    axes.contour(
+                        mask == c, [0.5], colors=colour, linewidths=0.9, linestyles=dash
+                    )
         axes.set_title(f'{100 * dice[row]:.0f} %', fontsize=6, pad=2)
 
     montage(out, np.concatenate([order[:count], order[ranks]]), draw)

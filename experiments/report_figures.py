@@ -14,7 +14,11 @@ from experiments.report_answers import Bins, Seen, confusion
 
 Lines = Mapping[str, tuple[Sequence[float], Sequence[float]]]
 """By name: steps and values."""
-STYLES = ('-', '--', ':', '-.')
+STYLES: tuple[Any, ...] = (
+    *('-', '--', ':', '-.'),
+    *((0, (8, 2, 1, 2, 1, 2)), (0, (8, 4)), (0, (1, 3)), (0, (2, 1))),
+)
+"""Dashes, as many as there are lines of a job in a figure."""
 
 
 def lines(
@@ -30,7 +34,7 @@ def lines(
     """
 
     def draw(plt):
-        figure, axes = plt.subplots(figsize=(4.6, 3.6), layout='constrained')
+        figure, axes = plt.subplots(figsize=(4.0, 3.6), layout='constrained')
         names = list(dict.fromkeys(name for one in found.values() for name in one))
         several = len(found) > 1
         for number, (job, one) in enumerate(found.items()):
@@ -42,20 +46,24 @@ def lines(
                 axes.plot(
                     steps, shown,
                     color=f'C{(number if several else mark) % 10}',
-                    ls=STYLES[mark % 4] if several else '-',
-                    lw=1.6, label=shortened(f'{job}: {name}' if several else name, 56),
+                    ls=STYLES[mark % len(STYLES)] if several else '-',
+                    lw=1.6, label=shortened(f'{job}: {name}' if several else name, 48),
                     marker='o' if len(values) < 4 else None, ms=3,
                 )  # fmt: skip
-        if log:
-            axes.set_yscale('log')
+        drawn = np.concatenate([line.get_ydata() for line in axes.lines])
+        drawn = drawn[np.isfinite(drawn)]
+        if log and len(drawn) and drawn.max() > 30 * drawn.min():
+            axes.set_yscale('log')  # over less, it would have one number
             axes.yaxis.set_major_formatter('{x:g}')
             axes.yaxis.set_minor_formatter('')
+        if label == 'share':
+            axes.set_ylim(-0.02, 1.05)
         axes.set_title(title, fontsize=10, loc='left')
         axes.set_xlabel('step')
         axes.set_ylabel(label)
         axes.grid(alpha=0.3)
         axes.spines[['top', 'right']].set_visible(False)
-        figure.legend(frameon=False, fontsize=8, loc='outside lower left')
+        figure.legend(frameon=False, fontsize=9, loc='outside lower left')
         return figure
 
     return saved(draw, 'svg')
@@ -99,7 +107,10 @@ def calibrated(bins: Bins) -> bytes:
             gridspec_kw={'height_ratios': (3, 1)},
         )  # fmt: skip
         axes.plot([0, 1], [0, 1], color='0.6', lw=1, ls=':')
-        axes.plot(bins.confidence, bins.accuracy, 'o-', ms=4)
+        # Few rows say little: the points are as large as their number.
+        axes.plot(bins.confidence, bins.accuracy, color='C0', lw=1, alpha=0.4)
+        size = 8 + 80 * np.sqrt(bins.rows / max(bins.rows.max(), 1))
+        axes.scatter(bins.confidence, bins.accuracy, size, color='C0')
         axes.set_ylim(0, 1.02)
         axes.set_ylabel('accuracy')
         edges = np.linspace(0, 1, len(bins.rows) + 1)
@@ -152,7 +163,7 @@ def pairs(seen: Seen) -> bytes:
                     axes.set_ylabel(name, fontsize=9)
         for axes, probs in zip(grid[0], seen.pair_probs, strict=True):
             said = shortened(seen.classes[probs.argmax()], 12)
-            axes.set_title(f'{said} {100 * probs.max():.0f} %', fontsize=8, pad=3)
+            axes.set_title(f'{said}\n{100 * probs.max():.0f} %', fontsize=8, pad=3)
         return figure
 
     return saved(draw, 'png')

@@ -151,7 +151,8 @@ def outlines(seen: Seen) -> list[str]:
         html.figure(
             report_figures.drawn(drawings.outlines, one, 12),
             'Outlines of masks on images, the 12 worst cases first, then all ranks.',
-            'True outlines green, found ones red; worst cases first, with their Dice.',
+            'True outlines blue, found ones dashed orange; worst cases first, with '
+            'their Dice.',
             large=True,
         ),
     ]

@@ -32,15 +32,15 @@ figure{margin:12px 0;min-width:0}img{max-width:100%;height:auto;display:block}
 figcaption{color:var(--soft);font-size:.9rem}
 .flow{display:grid;gap:0 24px;
 grid-template-columns:repeat(auto-fit,minmax(min(100%,420px),1fr))}
-.flow>*{min-width:0}
+.flow>*{min-width:0}.flow>div:has(.wide>img){grid-column:1/-1}
 .wide{overflow-x:auto}.wide img{min-width:540px}
 table{border-collapse:collapse;font-size:.9rem;width:100%}
 caption{text-align:left;color:var(--soft);padding:4px 0}
 th,td{text-align:right;padding:4px 8px;border-bottom:1px solid var(--line);
 vertical-align:top}
-th:first-child,td:first-child{text-align:left;overflow-wrap:anywhere}
+th:first-child,td:first-child{text-align:left;overflow-wrap:anywhere;min-width:6em}
 .text td,.text th{text-align:left;overflow-wrap:anywhere}
-pre{white-space:pre-wrap;overflow-wrap:anywhere;background:var(--back);
+pre{white-space:pre-wrap;word-break:break-all;background:var(--back);
 padding:10px;border-radius:6px;font-size:.85rem}
 details{margin:8px 0}summary{cursor:pointer;padding:6px 0;font-weight:600}
 footer{margin:36px 0 24px;color:var(--soft);font-size:.9rem}

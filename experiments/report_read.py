@@ -159,7 +159,8 @@ def command(config: ConfigDict) -> tuple[str, list[str]]:
     words = ['python', '-m', 'experiments.train', f'--config={path}', '--workdir=...']
     words += [f'--method={config.method}'] if mine else []
     words += [f'--config.{name}={_typed(fields[name])}' for name in changed]
-    return shlex.join(words), lost
+    first = shlex.join(words[:3])
+    return ' \\\n  '.join([first, *map(shlex.quote, words[3:])]), lost
 
 
 def interval(share: float, count: int) -> tuple[float, float]:

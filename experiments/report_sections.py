@@ -69,7 +69,8 @@ def verdict(job: Told, look: Seen | str) -> str:
         parts.append(
             html.paragraph(f'{by * score:.{1 if unit else 3}f}{unit}', 'score')
         )
-        said = name.replace('_', ' ')
+        part, _, kind = name.partition('_')
+        said = f'{part} {kind.upper() if kind in ("nme", "mae") else kind}'
         if not isinstance(look, str):
             said += f' by the {look.ship}'
         split = job.summary['split']
@@ -134,7 +135,7 @@ def chosen(job: Told, wanted: Callable[[str], bool]) -> Lines:
         pairs = [
             (row['step'], row[name]) for row in job.rows if row.get(name) is not None
         ]
-        if pairs:
+        if len(pairs) > 1:
             steps, values = zip(*pairs, strict=True)
             lines[name] = (steps, values)
     return lines

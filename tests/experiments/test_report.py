@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from experiments import report_answers, report_page, report_read
+from experiments import report_answers, report_figures, report_page, report_read
 
 
 class Page(HTMLParser):
@@ -90,7 +90,7 @@ def test_a_job_becomes_a_page_and_names_are_text(command, tiny, photos, tmp_path
     for text in (
         'test accuracy by the teacher',
         'Findings',
-        'python -m experiments.train --config=experiments/configs/',
+        'python -m experiments.train \\\n  --config=experiments/configs/',
         '--config.steps=12',
         'expected calibration error',
         'Pseudo-labels',
@@ -143,6 +143,13 @@ def test_interval():
     low, high = report_read.interval(0.9, 100)
     assert (low, high) == pytest.approx((0.8256, 0.9448), abs=1e-4)
     assert report_read.interval(1.0, 50)[1] == pytest.approx(1.0)
+
+
+def test_lines_of_a_job_have_dashes_of_their_own():
+    names = ('one', 'two', 'three', 'four', 'five', 'six')
+    found = {job: {name: ([1, 2], [1, 2]) for name in names} for job in 'ab'}
+    svg = report_figures.lines(found, 'title', 'share').decode()
+    assert len(set(re.findall('stroke-dasharray: ([^;"]+)', svg))) == len(names) - 1
 
 
 def test_names_apart(tmp_path):
