@@ -162,9 +162,12 @@ def _fencing(convert: Callable[..., str]) -> Callable[..., str]:
         before, code = found[1].rstrip(), textwrap.dedent(found[2]).strip('\n')
         return f'{before}{":" * bool(before)}\n\n```python\n{code}\n```\n\n'
 
+    def tabled(found: re.Match[str]) -> str:
+        return f'```text\n{found[0].replace("``", "")}\n```'
+
     def converted(docstring: str, *args: Any) -> str:
         text = re.sub(r'^(.*)::\n\n((?: +.*\n?|\n)+)', fenced, docstring, flags=re.M)
-        text = re.sub(r'(?sm)^(=+ =.*?^=+ =+)$', r'```text\n\1\n```', text)
+        text = re.sub(r'(?sm)^=+ =.*?^=+ =+$', tabled, text)
         return convert(text, *args)
 
     return converted
