@@ -8,6 +8,7 @@ except ImportError:
     ) from None
 
 from ssljax.models.adapters import from_linen, from_nnx
+from ssljax.models.clip import clip_text, clip_vision, load_clip_weights
 from ssljax.models.cnn import small_cnn
 from ssljax.models.counting import pyramid_counter
 from ssljax.models.deeplab import deeplab_small
@@ -19,6 +20,7 @@ from ssljax.models.mlp import mlp
 from ssljax.models.pose import hrnet_small, simple_baseline
 from ssljax.models.pose_prior import pose_prior
 from ssljax.models.projected import projected
+from ssljax.models.resnet import resnet
 from ssljax.models.series import series_cnn
 from ssljax.models.text import text_cnn
 from ssljax.models.unet import unet, vnet
@@ -26,6 +28,8 @@ from ssljax.models.vit import layerwise, vit
 from ssljax.models.wrn import load_usb_weights, wide_resnet
 
 __all__ = [
+    'clip_text',
+    'clip_vision',
     'deeplab_small',
     'flow_cnn',
     'from_linen',
@@ -34,6 +38,7 @@ __all__ = [
     'hrnet_small',
     'landmark_cnn',
     'layerwise',
+    'load_clip_weights',
     'load_usb_weights',
     'mask_autoencoder',
     'mlp',
@@ -41,6 +46,7 @@ __all__ = [
     'pose_prior',
     'projected',
     'pyramid_counter',
+    'resnet',
     'series_cnn',
     'simple_baseline',
     'small_cnn',
