@@ -30,6 +30,7 @@ TEMPLATES = ROOT / 'experiments' / 'docs' / 'templates'
 START = 'README.md'
 PAGES = (
     'choose_a_method',
+    'results',
     'teachers',
     'target_rules',
     'views',
