@@ -1,4 +1,4 @@
-"""ActiveKD with PCoreSet (2025) on digits: 10 labels, 10 more a round, and a teacher.
+r"""ActiveKD with PCoreSet (2025) on digits: 10 labels, 10 more a round, and a teacher.
 
     python -m experiments.train --config=experiments/configs/digits/active_kd.py
 
@@ -7,8 +7,16 @@ on all images by another (DHO, mixed by halves); then the rows are bought whose 
 answers are farthest from those on the rows that are known. What stands for the teacher
 that knows the classes from elsewhere learnt the 200 validation labels, which choose
 nothing here. Behind a colon, what to buy instead: ``random``, ``entropy``, ``margin``,
-``coreset`` (k-centre of features), ``class_balanced``, ``badge``. Accuracy against
-labels, from the cells of a comparison: ``experiments.curves --by_round``.
+``coreset`` (k-centre of features), ``class_balanced``, ``badge``.
+
+::
+
+    at=experiments/configs/digits/active_kd.py out=experiments/results/digits_active_kd
+    python -m experiments.compare --run --seeds=0,1,2,3,4 --out=$out \
+        --cell="random=$at:random" --cell="PCoreSet=$at" --cell="coreset=$at:coreset" \
+        --cell="entropy=$at:entropy" --cell="margin=$at:margin" \
+        --cell="class-balanced=$at:class_balanced" --cell="BADGE=$at:badge"
+    python -m experiments.curves --by_round --results=$out --out=$out/curves
 
 Time: not measured.
 Score: not run.

@@ -1,4 +1,4 @@
-"""LELP (2024) on odd and even digits: a teacher of two classes, 100 images to learn by.
+r"""LELP (2024) on odd and even digits: a teacher of two classes, 100 images to learn.
 
     python -m experiments.train --config=experiments/configs/digits/lelp.py
 
@@ -7,6 +7,14 @@ learns its answers on 100 of them, without labels, each class split into five by
 the teacher's features lie. Behind a colon: ``kd`` distils the two classes as they are,
 ``random`` splits along any directions, ``raw`` along those that its head sees too,
 ``alone`` learns the labels of the 100 images.
+
+::
+
+    at=experiments/configs/digits/lelp.py
+    python -m experiments.compare --run --seeds=0,1,2,3,4 \
+        --out=experiments/results/digits_lelp --cell="two classes, KD=$at:kd" \
+        --cell="LELP=$at" --cell="... any directions=$at:random" \
+        --cell="... with what the head sees=$at:raw" --cell="labels alone=$at:alone"
 
 Time: not measured.
 Score: not run.

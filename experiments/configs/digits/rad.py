@@ -1,4 +1,4 @@
-"""Robust active distillation (Baykal et al. 2023) on digits: a teacher that errs.
+r"""Robust active distillation (Baykal et al. 2023) on digits: a teacher that errs.
 
     python -m experiments.train --config=experiments/configs/digits/rad.py
 
@@ -7,6 +7,13 @@ the teacher's classes of 40 more images. Which, is drawn so that as much is gain
 can be if ``wrong`` of all its answers are false. ``label_accuracy/<round>`` in the
 summary is what the labels learnt by then are worth. Behind a colon, what to ask
 instead: ``margin``, ``entropy``, ``coreset``, ``random``.
+
+::
+
+    at=experiments/configs/digits/rad.py
+    python -m experiments.compare --run --seeds=0,1,2 \
+        --out=experiments/results/digits_rad --cell="random=$at:random" \
+        --cell="RAD=$at" --cell="margin=$at:margin" --cell="entropy=$at:entropy"
 
 Time: not measured.
 Score: not run.

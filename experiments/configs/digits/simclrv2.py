@@ -1,4 +1,4 @@
-"""SimCLRv2 (Chen et al. 2020) on digits: a wide network teaches a narrow one.
+r"""SimCLRv2 (Chen et al. 2020) on digits: a wide network teaches a narrow one.
 
     python -m experiments.train --config=experiments/configs/digits/simclrv2.py
 
@@ -6,6 +6,7 @@ Contrast trains a network with a deep projector on all images without labels; wh
 fine-tuned by 40 labels ends after the projector's first layer; its answers on all
 images teach a network of a quarter of its width. Behind a colon:
 
+- ``tuned`` ends with the second stage,
 - ``cut0`` fine-tunes from the features, the projector thrown away,
 - ``again`` lets a network of the same width learn the answers: the third stage against
   the second at one size,
@@ -13,6 +14,16 @@ images teach a network of a quarter of its width. Behind a colon:
 - ``labelled`` has answers on the labelled images only, and the labels,
 - ``labels`` has answers on all images, and the labels,
 - ``alone`` is the narrow network by the labels.
+
+::
+
+    at=experiments/configs/digits/simclrv2.py out=experiments/results/digits_simclrv2
+    python -m experiments.compare --run --seeds=0,1,2 --out=$out \
+        --cell="narrow, labels alone=$at:alone" --cell="SimCLRv2=$at" \
+        --cell="... answers on the labels only=$at:labelled" \
+        --cell="... and labels=$at:labels" --cell="... tuned from features=$at:cut0" \
+        --cell="... taught twice=$at:twice" --cell="wide, second stage=$at:tuned" \
+        --cell="wide, third stage=$at:again"
 
 Time: not measured.
 Score: not run.
@@ -74,6 +85,7 @@ def get_config(name='distil'):
     config.order = {
         'again': ('pretrain', 'finetune', 'again'),
         'alone': ('distil',),
+        'tuned': ('pretrain', 'finetune'),
         'twice': tuple(stages),
     }.get(name, ('pretrain', 'finetune', 'distil'))
     config.stages = ConfigDict({stage: stages[stage] for stage in config.order})

@@ -1,4 +1,4 @@
-"""SSLD (Cui et al. 2021) on digits: six classes, and a pool with four others in it.
+r"""SSLD (Cui et al. 2021) on digits: six classes, and a pool with four others in it.
 
     python -m experiments.train --config=experiments/configs/digits/ssld.py
 
@@ -9,6 +9,14 @@ network by the symmetrised divergence, which is then tuned on the labelled image
 a hundred times more slowly. Behind a colon: ``random`` has as many images of the pool,
 any of them, ``all`` the whole pool, ``own`` the labelled images only, ``ce`` the
 divergence from the teacher alone, ``alone`` the labels.
+
+::
+
+    at=experiments/configs/digits/ssld.py
+    python -m experiments.compare --run --seeds=0,1,2 \
+        --out=experiments/results/digits_ssld --cell="as many at random=$at:random" \
+        --cell="SSLD=$at" --cell="... by cross-entropy=$at:ce" --cell="all=$at:all" \
+        --cell="labelled images only=$at:own" --cell="labels alone=$at:alone"
 
 Time: not measured.
 Score: not run.
