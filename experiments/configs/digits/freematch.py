@@ -9,7 +9,8 @@ Without the fairness of classes: ``--config.args.fairness_weight=0.``
 Time: about 2.7 min on a core of a busy 2-core CPU.
 Score: 98.9 % test accuracy, mean of 3 seeds (98.8 to 99.0); supervised 89.1 %, FixMatch
   97.5 %. With 10 labels (--config.labels_per_class=1) 96.0 % (90.8 to 98.6); supervised
-  75.9 %, FixMatch 75.8 %.
+  75.9 %, FixMatch 75.8 %. Without its fairness 95.7 %: no difference that
+  3 seeds show (+0.3 ± 21.4).
 """
 
 from experiments.configs.digits.common import digits

@@ -8,7 +8,8 @@ answers which quarters a view was turned by. Without mixup: --config.args.alpha=
 Time: about 1.3 min on a core of a busy 2-core CPU.
 Score: 98.3 % test accuracy, mean of 3 seeds (98.0 to 98.4); supervised 89.1 %, FixMatch
   97.5 %. With 10 labels (--config.labels_per_class=1) 88.3 % (83.4 to 92.6); supervised
-  75.9 %, FixMatch 75.8 %.
+  75.9 %, FixMatch 75.8 %. Without MixUp 90.5 %, no difference that 3 seeds
+  show (-2.2 ± 16.6).
 """
 
 from experiments.configs.digits.common import ConfigDict, digits
