@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from ssljax.contracts import InputError, PyTree
@@ -55,14 +56,14 @@ def answers(
     Raises:
       InputError: if ``top`` is no number of classes below C.
     """
-    found = {
+    found: dict[str, Any] = {
         'source': source.fingerprint(),
         'teacher': fingerprint(teacher),
         'index': np.asarray(rows, np.int32),
         'teacher_logits': np.asarray(logits, np.float32),
     }
     if top:
-        kept = top_answers(found['teacher_logits'], top)
+        kept = top_answers(jnp.asarray(found['teacher_logits']), top)
         found |= dict(zip(FIELDS, map(np.asarray, kept), strict=True))
     return found
 

@@ -29,9 +29,11 @@ from ssljax.methods.mean_teacher import mean_teacher
 from ssljax.methods.mixed_inputs import mixed_inputs
 from ssljax.methods.mixmatch import mixmatch
 from ssljax.methods.multiaugs import multiaugs
+from ssljax.methods.named_classes import named_classes
 from ssljax.methods.noisy_student import noisy_student
 from ssljax.methods.pi_model import pi_model
 from ssljax.methods.post import post
+from ssljax.methods.promptkd import promptkd
 from ssljax.methods.pseudo_label import pseudo_label
 from ssljax.methods.rail import rail
 from ssljax.methods.remixmatch import remixmatch
@@ -83,10 +85,12 @@ __all__ = [
     'mixed_inputs',
     'mixmatch',
     'multiaugs',
+    'named_classes',
     'noisy_student',
     'pi_model',
     'post',
     'prepared',
+    'promptkd',
     'pseudo_label',
     'rail',
     'remixmatch',

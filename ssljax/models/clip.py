@@ -129,11 +129,10 @@ def load_clip_weights(
       InputError: if the file can't be read, if a tensor is missing, or of another
         shape.
     """
-    if not isinstance(arrays, Mapping):
-        arrays = read_safetensors(arrays)
+    tensors = arrays if isinstance(arrays, Mapping) else read_safetensors(arrays)
     wanted = traverse_util.flatten_dict(dict(variables.params))
     names = {path: _tensor_name(path) for path in wanted if path != ('prompts',)}
-    if missing := sorted(set(names.values()) - set(arrays)):
+    if missing := sorted(set(names.values()) - set(tensors)):
         raise InputError(
             f'arrays lack {len(missing)} of the {len(names)} tensors of this encoder: '
             f'{", ".join(missing[:3])}{", ..." if len(missing) > 3 else ""}; check its '
@@ -141,7 +140,7 @@ def load_clip_weights(
         )
     loaded = dict(wanted)
     for path, name in names.items():
-        new = jnp.asarray(np.asarray(arrays[name]), wanted[path].dtype)
+        new = jnp.asarray(np.asarray(tensors[name]), wanted[path].dtype)
         if path[-1] == 'kernel':  # torch: [out, in, ...]; here: [..., in, out]
             new = jnp.moveaxis(new, (0, 1), (-1, -2))
         if new.shape != wanted[path].shape:

@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ssljax.contracts import Method, State, Variables
+from ssljax.contracts import InputError, Method, State, Variables
 from ssljax.data import checks
 from ssljax.programs.choice import answering, choose
 from ssljax.programs.job import Job, best_by, feed_for, scorer, variables_of
+from ssljax.programs.kept_answers import answered
 from ssljax.programs.run import Run
 from ssljax.programs.sweeps import sweep
 
@@ -29,7 +30,11 @@ def stages(run: Run, job: Job) -> dict[str, Any]:
     - ``teacher_from``: the earlier stage whose shipped weights are given as teacher,
     - ``given``: the same for what has other names, ``{'tracker': 'flow'}``,
     - ``rows``: where a stream draws from instead, ``{'unlabelled': ('labelled',
-      'mine')}``: parts of the data, and sweeps,
+      'mine')}``: parts of the data, of ``config.parts`` (row numbers by name, and the
+      ``hash`` of the source), and sweeps,
+    - ``answers_from``: the earlier stage whose answers on the images as they are lie
+      over the source, for methods with ``target_from='answers'``, or with ``top``, how
+      many classes are kept of each, ``'top_answers'``,
     - ``choose``: after the fit, the values to try on validation of numbers that the
       answers are made by, ``{'mixture': {'share': (0.0, 0.5, 1.0)}}`` (see ``choice``).
 
@@ -62,10 +67,15 @@ def stages(run: Run, job: Job) -> dict[str, Any]:
             **stage.get('args', {}),
         )
         answers = bool(method.answers)
+        own = job
+        if 'answers_from' in stage:
+            field = f'stages.{name}.answers_from (an earlier stage)'
+            checks.known(field, stage.answers_from, trained)
+            own = answered(run, job, name, stage, *trained[stage.answers_from])
         state = run.fit(
             name,
             method,
-            feed_for(job, method, run.key(name), rows=_rows(name, stage, job, weights)),
+            feed_for(own, method, run.key(name), rows=_rows(name, stage, job, weights)),
             stage.steps,
             given=_given(name, stage, weights),
             evaluate=validation if answers else None,
@@ -116,12 +126,24 @@ def _rows(
 ) -> dict[str, np.ndarray]:
     """What the streams of a stage draw from, where it is not their own part."""
     found = {}
-    known = {**job.data.rows, **weights}
+    known = {**job.data.rows, **_parts(job), **weights}
     for stream, sources in stage.get('rows', {}).items():
         for source in sources:
             checks.known(f'a name of stages.{name}.rows.{stream}', source, known)
         found[stream] = np.unique(np.concatenate([known[x] for x in sources]))
     return found
+
+
+def _parts(job: Job) -> dict[str, np.ndarray]:
+    """``config.parts``: further rows by name, of a source with its hash."""
+    parts = dict(job.config.get('parts', {}))
+    own, found = parts.pop('hash', None), job.data.split.get('hash')
+    if parts and own != found:
+        raise InputError(
+            f'parts are rows of a source with the hash {own}, the data have {found}; '
+            'draw parts of these data.'
+        )
+    return {name: np.array(rows, np.int32) for name, rows in parts.items()}
 
 
 def _given(name: str, stage: Any, weights: Mapping[str, Any]) -> dict[str, Any]:

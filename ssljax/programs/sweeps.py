@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from ssljax import losses
 from ssljax.contracts import Array, InputError, Method, Outputs, State, Variables
 from ssljax.data import checks, collate
 from ssljax.programs.job import Job, answering, variables_of
@@ -78,6 +79,46 @@ def mined(
     return np.sort(rows[chosen])
 
 
+def class_means(
+    key: Array, outputs: Outputs, rows: np.ndarray, teacher: Variables
+) -> np.ndarray:
+    """Takes the mean features of the rows of each class, as KD++ needs them.
+
+    A row is of the class that the teacher answers.
+
+    Args:
+      key: not read.
+      outputs: 'logits' [N, C] and 'features' [N, D] on the rows, as they are.
+      rows: not read.
+      teacher: not read.
+
+    Returns:
+      [C, D] float32.
+    """
+    del key, rows, teacher
+    logits = outputs['logits']
+    guess = jnp.argmax(logits, axis=-1)
+    return np.asarray(losses.class_means(outputs['features'], guess, logits.shape[-1]))
+
+
+def class_vectors(
+    key: Array, outputs: Outputs, rows: np.ndarray, teacher: Variables
+) -> np.ndarray:
+    """Takes the vectors that an encoder made of the classes' names.
+
+    Args:
+      key: not read.
+      outputs: 'class_vectors' [N, C, D] of ``methods.named_classes``.
+      rows: not read.
+      teacher: not read.
+
+    Returns:
+      [C, D] float32.
+    """
+    del key, rows, teacher
+    return np.asarray(outputs['class_vectors'][0])
+
+
 def subspaces(
     key: Array,
     outputs: Outputs,
@@ -134,8 +175,14 @@ def subspaces(
 
 
 def _wanted(outputs: Outputs) -> Mapping[str, Array]:
-    return {name: outputs[name] for name in ('logits', 'features') if name in outputs}
+    names = ('logits', 'features', 'class_vectors')
+    return {name: outputs[name] for name in names if name in outputs}
 
 
-SWEEPS: Mapping[str, Callable] = {'mined': mined, 'subspaces': subspaces}
+SWEEPS: Mapping[str, Callable] = {
+    'mined': mined,
+    'subspaces': subspaces,
+    'class_means': class_means,
+    'class_vectors': class_vectors,
+}
 """``(key, outputs, rows, teacher, **settings) -> arrays``."""

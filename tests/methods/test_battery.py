@@ -20,7 +20,7 @@ import pytest
 from jax.sharding import AxisType, NamedSharding, PartitionSpec
 
 from experiments import own
-from ssljax import methods, schedules, teachers, views
+from ssljax import methods, models, schedules, teachers, views
 from ssljax.contracts import Targets
 from ssljax.methods import catalogue
 from ssljax.methods.copy_paste import copy_paste
@@ -282,6 +282,21 @@ TRIALS = {
         {'rows': B, 'negatives': 4, 'weight': 0.01},
         networks={'projector': 4, 'teacher_projector': 4, 'teacher_network': 3},
         given={'teacher': 'teacher_network'},
+    ),
+    'promptkd': Trial(
+        methods.promptkd,
+        ('weak',),
+        {'weight': 1.0, 'scale': 5.0, 'teacher_scale': 5.0},
+        networks={'projector': 6, 'teacher_network': 3},
+        given={'teacher': 'teacher_network', 'class_vectors': np.eye(3, 6, 1, 'f')},
+    ),
+    'named_classes': Trial(
+        methods.named_classes,
+        (),
+        {
+            'encoder': models.text_cnn(1, vocabulary=28, embedding=6, channels=()),
+            'names': ('one', 'two', 'three'),
+        },
     ),
     'dho': Trial(
         methods.dho,

@@ -155,3 +155,44 @@ def test_chooses_a_mixture_by_validation(tmp_path, make_job):
     ours = 'test_accuracy_label_head' if share else 'test_accuracy_taught_head'
     assert found['test_accuracy'] == found[ours]
     assert stages(Run(tmp_path, progress=False), job) == found
+
+
+def test_answers_are_kept_for_a_stage(tmp_path, make_job):
+    """Of the teacher on every row; then the teacher itself is not given."""
+    kept = {
+        'finetune': {'method': 'supervised', 'steps': 20},
+        'distil': {
+            **{k: x for k, x in STAGES['distil'].items() if k != 'teacher_from'},
+            'answers_from': 'finetune',
+            'top': 2,
+            'args': {'ratio': 4.0, 'target_from': 'top_answers'},
+        },
+    }
+    job = make_job(method='stages', order=tuple(kept), stages=kept)
+    run = Watched(tmp_path)
+    stages(run, job)
+    assert run.given['distil'] == {} and not run.ended['distil'][0].frozen
+    method, state = run.ended['finetune'][1], run.ended['finetune'][0]
+    answers = Run(tmp_path, progress=False).once('answers_distil', dict)
+    rows = job.data.rows['unlabelled']
+    images = job.data.source.fields['image'][rows]
+    logits = np.sort(method.predict(state, images)['logits'], axis=1)[:, :0:-1]
+    np.testing.assert_allclose(answers['teacher_logits'][:, :2], logits, rtol=1e-5)
+    job.config.stages.distil.answers_from = 'tune'
+    with pytest.raises(InputError, match="answers_from .* is 'tune'"):
+        stages(Watched(tmp_path / 'other'), job)
+
+
+def test_parts_of_a_source_are_rows_to_draw_from(tmp_path, make_job):
+    """The labels of 30 rows of a part, where the split has 6."""
+    part = {'finetune': {**STAGES['finetune'], 'rows': {'labelled': ('mine',)}}}
+    del part['finetune']['start_from'], part['finetune']['drop']
+    parts = {'hash': 'abc', 'mine': tuple(range(30))}
+    job = make_job(method='stages', order=('finetune',), stages=part, parts=parts)
+    with pytest.raises(InputError, match='hash abc, the data have None'):
+        stages(Watched(tmp_path / 'a'), job)
+    job = job._replace(data=job.data._replace(split={'hash': 'abc'}))
+    assert stages(Watched(tmp_path / 'b'), job)['test_accuracy'] > 0.8
+    job.config.stages.finetune.rows.labelled = ('yours',)
+    with pytest.raises(InputError, match="rows.labelled is 'yours'"):
+        stages(Watched(tmp_path / 'c'), job)

@@ -1,0 +1,100 @@
+"""Distillation on digits: every loss, by one teacher, at all labels and at 40.
+
+    python -m experiments.train --config=experiments/configs/digits/distillation.py:kd
+    python -m experiments.compare --run --seeds=0,1,2 \
+        --out=experiments/results/digits_distillation \
+        --cell='alone=experiments/configs/digits/distillation.py:alone' \
+        --cell='teacher=experiments/configs/digits/distillation.py:teacher' \
+        --cell='KD=experiments/configs/digits/distillation.py:kd' ...
+
+After the colon one of ``NAMES``; ``kd_full`` is that at all labels. The teacher learns
+from all 1097 training labels, whatever the student has: it stands for a network that
+was given. At 40 labels the student is taught on all images, at all labels on the
+labelled ones, whose classes DKD and KD++ then know. FitNets, AT, RKD and CRD stand
+beside the labels alone, KD++ beside KD. ``kd_kept`` reads what the teacher answered
+once on images as they are, ``kd_plain`` runs it on these.
+
+Time: not measured.
+Score: not run.
+"""
+
+from experiments.configs.digits.common import ConfigDict, digits
+
+ANSWERS = ('kd', 'symmetric_kl', 'js', 'dkd')
+FEATURES = {
+    'hint': {'taps': ('stage2',)},
+    'cosine': {},
+    'attention': {'taps': ('stage1', 'stage2')},
+    'relations': {},
+    'norm_direction': {},
+    'kd_cosine': {},
+}
+NAMES = ('teacher', 'alone', *ANSWERS, *FEATURES, 'contrast', 'kd_kept', 'kd_plain')
+ALL = {'rows': {'labelled': ('unlabelled',)}}
+"""Every row of the training part with its label, of 40 that the student has."""
+
+
+def get_config(name='kd'):
+    """Returns the configuration of one of ``NAMES``, '_full' for all labels."""
+    full = name.endswith('_full')
+    name = name.removesuffix('_full')
+    config = digits('distil', channels=(32, 64), norm='group')
+    config.networks.teacher_network = config.networks.network
+    config.views.plain = ConfigDict()
+    if full:
+        config.labels_per_class = 0
+    config.stages = ConfigDict(
+        {
+            'teacher': {
+                'method': 'supervised',
+                'steps': 400,
+                'args': {'view': 'weak'},
+                **({} if full else ALL),
+            },
+            'means': {'sweep': 'class_means', 'by': 'teacher'},
+            'student': student(name, full),
+        }
+    )
+    means = ('means',) if name == 'norm_direction' else ()
+    config.order = ('teacher', *means, 'student')
+    if name == 'teacher':
+        config.order = ('teacher',)
+    if name == 'alone':
+        config.order = ('student',)
+    width = {'contrast': 32}.get(name, 64)
+    head = ConfigDict({'name': 'mlp', 'outputs': width, 'hidden': ()})
+    if name in ('hint', 'cosine', 'kd_cosine', 'norm_direction', 'contrast'):
+        config.networks.projector = head
+    if name == 'contrast':
+        config.networks.teacher_projector = head
+    return config
+
+
+def student(name, full):
+    """Returns the stage of the small network."""
+    stage = {'method': 'distil', 'steps': 800, 'network': {'channels': (8, 16)}}
+    if name in ('alone', 'teacher'):
+        return {**stage, 'method': 'supervised', 'args': {'view': 'weak'}}
+    args = {'label_weight': 1.0, 'temperature': 4.0, 'ratio': 4.0}
+    if full and name != 'contrast':
+        args['on'] = 'labelled'
+    stage['teacher_from'] = 'teacher'
+    if name in ANSWERS:
+        args['loss'] = name
+    elif name in FEATURES:
+        beside = name in ('norm_direction', 'kd_cosine')
+        loss = 'cosine' if name == 'kd_cosine' else name
+        args |= {'loss': loss, 'answer_weight': float(beside), **FEATURES[name]}
+        stage['method'] = 'distil_features'
+        if name == 'norm_direction':
+            stage['given'] = {'class_means': 'means'}
+    elif name == 'contrast':
+        args['answer_weight'] = 0.0
+        stage['method'] = 'distil_contrast'
+    elif name == 'kd_plain':
+        args['target_view'] = 'plain'
+    else:
+        args['target_from'] = 'answers'
+        del stage['teacher_from']
+        stage['answers_from'] = 'teacher'
+    return {**stage, 'args': args}

@@ -1,0 +1,85 @@
+"""PromptKD (Li et al. 2024) on digits, an encoder of names trained here for CLIP's.
+
+    python -m experiments.train --config=experiments/configs/digits/promptkd.py
+
+Three disjoint parts of the training rows (parts.json): on the first an encoder of the
+classes' names, letter by letter, learns together with images; its vectors stay. On the
+second a wide network learns to answer by them. The third has no labels: a narrow
+network learns what the wide one answers, in the space of these vectors. After the
+colon: ``labels``, the narrow network on the 40 labels of the split alone.
+
+Time: not measured.
+Score: not run.
+"""
+
+import json
+from pathlib import Path
+
+from experiments.configs.digits.common import ConfigDict, digits
+
+PARTS = Path(__file__).with_name('parts.json')
+NAMES = (
+    *('zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight'),
+    'nine',
+)
+
+
+def get_config(name='promptkd'):
+    """Returns the configuration of 'promptkd' or 'labels'."""
+    config = digits('promptkd', channels=(32, 64), norm='group')
+    config.ema = 0.0
+    config.parts = ConfigDict(json.loads(PARTS.read_text()))
+    config.networks.teacher_network = config.networks.network
+    config.networks.encoder = ConfigDict(
+        {
+            'name': 'text_cnn',
+            'num_classes': 1,
+            'vocabulary': 28,
+            'embedding': 32,
+            'channels': (64,),
+        }
+    )
+    config.networks.projector = ConfigDict(
+        {'name': 'mlp', 'outputs': 64, 'hidden': (64,)}
+    )
+    narrow = {'channels': (8, 16)}
+    config.stages = ConfigDict(
+        {
+            'names': {
+                'method': 'named_classes',
+                'steps': 300,
+                'args': {'names': NAMES},
+                'rows': {'labelled': ('encoder',)},
+            },
+            'vectors': {
+                'sweep': 'class_vectors',
+                'by': 'names',
+                'of': 'validation',
+            },
+            'teacher': {
+                'method': 'named_classes',
+                'steps': 400,
+                'given': {'class_vectors': 'vectors'},
+                'rows': {'labelled': ('teacher',)},
+            },
+            'student': {
+                'method': 'promptkd',
+                'steps': 800,
+                'network': narrow,
+                'args': {'scale': 20.0, 'teacher_scale': 20.0, 'ratio': 4.0},
+                'teacher_from': 'teacher',
+                'given': {'class_vectors': 'vectors'},
+                'rows': {'unlabelled': ('student',)},
+            },
+            'alone': {
+                'method': 'supervised',
+                'steps': 800,
+                'network': narrow,
+                'args': {'view': 'weak'},
+            },
+        }
+    )
+    config.order = ('names', 'vectors', 'teacher', 'student')
+    if name == 'labels':
+        config.order = ('alone',)
+    return config
