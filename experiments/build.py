@@ -36,7 +36,7 @@ NETWORKS = (
     *('small_cnn', 'wide_resnet', 'vit', 'mlp', 'series_cnn', 'text_cnn'),
     *('landmark_cnn', 'hourglass', 'simple_baseline', 'hrnet_small', 'flow_cnn'),
     *('pyramid_counter', 'pose_prior', 'unet', 'vnet', 'deeplab_small'),
-    *('mask_autoencoder', 'projected'),
+    *('mask_autoencoder', 'projected', 'resnet'),
 )
 CLIPS = ('flow_cnn',)
 """Networks that see a clip as a whole; the others see each frame by itself."""

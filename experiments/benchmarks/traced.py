@@ -20,13 +20,15 @@ its loss has to be finite. Rows of an earlier run that this one does not trace s
 from __future__ import annotations
 
 import importlib
+import inspect
 import json
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from absl import flags
 from jax.extend import core
@@ -54,7 +56,7 @@ class Data(NamedTuple):
 
 
 class Case(NamedTuple):
-    """A configuration and what is put behind its colon."""
+    """A configuration and what is put behind its colon, or some of its stages."""
 
     config: str  # below experiments/configs
     data: Data
@@ -64,6 +66,7 @@ class Case(NamedTuple):
 
 _CIFAR = Data('image', (32, 32, 3), 'uint8', 10, 50_000)
 _STL = Data('image', (96, 96, 3), 'uint8', 10, 105_000)
+_IMAGENET = Data('image', (256, 256, 3), 'uint8', 1000, 1_281_167)
 _TWO = ('fixmatch', 'freematch')
 _SOUND = ('mean_teacher', 'deep_co_training', 'mixmatch', 'remixmatch', 'fixmatch')
 _MEDICAL = ('supervised', 'mean_teacher', 'uamt', 'cps', 'unimatch', 'bcp')
@@ -104,6 +107,8 @@ CASES = (
     Case('cifar100/vit_small', _CIFAR._replace(classes=100), _TWO),
     Case('stl10/vit_base', _STL, _TWO),
     Case('esc10/wrn_28_2', Data('wave', (220_500,), 'float32', 10, 320), _SOUND),
+    Case('imagenet/simclrv2', _IMAGENET, ('pretrain', 'finetune', 'distil')),
+    Case('imagenet/ssld', _IMAGENET, ('distil',)),
     Case('ubs8k/wrn_28_2', Data('wave', (88_200,), 'float32', 10, 7860), _SOUND),
     Case('gsc/wrn_28_2', Data('wave', (16_000,), 'float32', 35, 84_843), _SOUND),
     Case('left_atrium/vnet', _masks((88, 128, 128, 1), 2, 80), _MEDICAL),
@@ -157,8 +162,8 @@ def _shown(changes: Sequence[tuple[str, Any]]) -> list[str]:
 
 def traced(case: Case, name: str) -> dict[str, Any]:
     """Returns the row of a configuration: numbers of parameters, bytes, operations."""
-    method, batch = built(case, name)
-    state = jax.eval_shape(method.init, jax.random.key(0), batch)
+    method, batch, given = built(case, name)
+    state = jax.eval_shape(method.init, jax.random.key(0), batch, jax.eval_shape(given))
     step = jax.jit(method.step).trace(state, batch)
     student = state.params['student']
     return {
@@ -173,19 +178,50 @@ def traced(case: Case, name: str) -> dict[str, Any]:
     }
 
 
-def built(case: Case, name: str, size: int = 0) -> tuple[Method, PyTree]:
-    """Returns a configuration's Method, and the shapes of a batch of raw examples.
+def configured(case: Case, name: str) -> tuple[Any, Mapping[str, Any]]:
+    """Returns the configuration, and the stage of that name if it has stages."""
+    module = importlib.import_module(
+        f'experiments.configs.{case.config.replace("/", ".")}'
+    )
+    takes = inspect.signature(module.get_config).parameters
+    config = module.get_config(name) if takes else module.get_config()
+    config.update_from_flattened_dict(dict(case.changes))
+    return config, config.stages[name] if 'stages' in config and not takes else {}
+
+
+def built(
+    case: Case, name: str, size: int = 0
+) -> tuple[Method, PyTree, Callable[[], Mapping[str, Any]]]:
+    """Returns a Method, the shapes of a batch of raw examples, and its teacher.
 
     Args:
       case: the configuration.
-      name: what stands behind its colon.
+      name: what stands behind its colon, or a stage.
       size: in the place of its batch size; 0 for that.
+
+    Returns:
+      The third is ``() -> given`` of ``Method.init``: a teacher of any weights where
+      the stage has one.
     """
-    module = f'experiments.configs.{case.config.replace("/", ".")}'
-    config = importlib.import_module(module).get_config(name)
+    config, stage = configured(case, name)
     config.batch_size = size or config.batch_size
-    config.update_from_flattened_dict(dict(case.changes))
-    method = build.job(config, dataset=blank(case.data, config)).method()
+    dataset = blank(case.data, config)
+    options = {x: stage.get(x, {}) for x in ('network', 'rates')} if stage else {}
+    method = build.job(config, dataset=dataset).method(
+        stage.get('method'),
+        steps=stage.get('steps'),
+        **options,
+        **stage.get('args', {}),
+    )
+
+    def given():
+        if 'teacher_from' not in stage:
+            return {}
+        spec = config.networks.teacher_network
+        network = build.net(spec, dataset, config.precision)
+        inputs = jnp.zeros((1, *case.data.shape), jnp.float32)
+        return {'teacher': network.init(jax.random.key(1), inputs)}
+
     batch = {}
     for stream, wanted in method.needs.items():
         rows = round(config.batch_size * wanted.ratio)
@@ -197,7 +233,7 @@ def built(case: Case, name: str, size: int = 0) -> tuple[Method, PyTree]:
             for field, (shape, dtype) in fields.items()
             if field in (*wanted.fields, 'index')
         }
-    return method, batch
+    return method, batch, given
 
 
 def blank(shape: Data, config: Any) -> data.Dataset:
@@ -211,7 +247,7 @@ def blank(shape: Data, config: Any) -> data.Dataset:
         fields['label'] = np.arange(shape.rows, dtype=np.int32) % shape.classes
     every = np.arange(shape.rows, dtype=np.int32)
     rows = {'unlabelled': every, 'validation': every[:0], 'test': every[:0]}
-    count = config.labels_per_class * shape.classes or config.labels
+    count = config.labels_per_class * shape.classes or config.get('labels')
     rows['labelled'] = every[:count]
     source = data.Arrays(fields, fingerprint='zeros')
     return data.Dataset('zeros', source, rows, shape.classes, {'hash': 'zeros'})
@@ -275,7 +311,7 @@ def _bytes(tree: PyTree) -> int:
 
 def real(case: Case, name: str, size: int) -> dict[str, Any]:
     """Takes one step of a configuration on random bytes; returns loss and seconds."""
-    method, batch = built(case, name, size)
+    method, batch, given = built(case, name, size)
     draw = np.random.default_rng(0)
 
     def drawn(x):
@@ -286,7 +322,8 @@ def real(case: Case, name: str, size: int) -> dict[str, Any]:
 
     batch = jax.tree.map(drawn, batch)
     start = time.perf_counter()
-    state = jax.jit(method.init)(jax.random.key(0), batch)
+    teacher = jax.jit(given)()
+    state = jax.jit(method.init)(jax.random.key(0), batch, teacher)
     new, metrics = jax.jit(method.step, donate_argnums=0)(state, batch)
     loss = float(metrics['loss'])
     if not (np.isfinite(loss) and int(new.step) == 1):
