@@ -82,6 +82,9 @@ def given(name: str) -> bool:
     return any(re.match(f'--?{name}(=|$)', argument) for argument in sys.argv[1:])
 
 
+PYTHON = '; give a file of Python such as experiments/configs/digits/fixmatch.py.'
+
+
 def read(values: flags.FlagValues, argv: list[str]) -> list[str]:
     """Parses flags, a ``--config`` and its fields among them.
 
@@ -95,7 +98,13 @@ def read(values: flags.FlagValues, argv: list[str]) -> list[str]:
     try:
         rest = values(argv)
         if 'config' in values:
-            values['config'].value.lock()  # a file that is missing fails only when used
+            config = values['config'].value  # a file that is missing fails only here
+            if not hasattr(config, 'lock'):
+                raise InputError(
+                    f'config: its get_config returns a {type(config).__name__}; return '
+                    'a ConfigDict, as experiments/configs/base.py makes it.'
+                )
+            config.lock()
         return rest
     except AttributeError as error:
         # ml_collections: "'stepz'\nDid you mean "steps" instead of "stepz"?"
@@ -108,6 +117,8 @@ def read(values: flags.FlagValues, argv: list[str]) -> list[str]:
             text = f'{found[0]} is no field of the configuration{hint}'
         elif 'get_config' not in text:
             raise  # a mistake in the code of the configuration
+        else:
+            text = f'config: the file defines no get_config{PYTHON}'
         raise InputError(text) from error
     except OSError as error:
         reason = re.sub(r'.*\[Errno \d+\] ', '', str(error), flags=re.DOTALL)
@@ -119,6 +130,8 @@ def read(values: flags.FlagValues, argv: list[str]) -> list[str]:
         text = str(error.args[0] if isinstance(error, KeyError) else error)
         if 'Traceback' in text:
             raise  # likewise
+        if isinstance(error, SyntaxError) or 'null bytes' in text:
+            text = f'config: {text}{PYTHON}'
         raise InputError(text) from error
 
 

@@ -641,6 +641,27 @@ def test_a_name_does_not_move_the_cursor(refused, tmp_path):
     assert '\x1b' not in said and r'\x1b[2Jx\u202e.npz' in said
 
 
+@pytest.mark.parametrize(
+    'name, content, sentence',
+    [
+        ('a.png', b'\x89PNG\r\n\x1a\n\0\0\xff', 'null bytes; give a file of Python'),
+        ('b.csv', b'path,label\n0.png,cat\n', 'line 2); give a file of Python'),
+        ('c.json', b'{"steps": 3}', 'defines no get_config; give a file of Python'),
+        (
+            'd.py',
+            b'def get_config(): return {"steps": 3}',
+            'returns a dict; return a Con',
+        ),
+        ('e.py', b'def get_config(:', 'invalid syntax (e.py, line 1); give a file'),
+    ],
+)
+def test_configuration_that_is_none(refused, tmp_path, name, content, sentence):
+    (tmp_path / name).write_bytes(content)
+    said = refused('train', f'--config={tmp_path / name}', f'--workdir={tmp_path}/job')
+    assert said.startswith('error: config: ') and sentence in said
+    assert not (tmp_path / 'job').exists()
+
+
 MARKUP = '<img src=x onerror=alert(1)> "quoted", $\\frac\n=1+1'
 
 
