@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -114,8 +115,8 @@ class _ResNet(nnx.Module):
         x = jax.nn.relu(self.bn1(self.conv1(x)))
         x = nnx.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
         run = nnx.remat(_through) if self.remat else _through
-        for stage in (self.stage1, self.stage2, self.stage3, self.stage4):
-            for unit in stage:
+        for number in range(1, 5):
+            for unit in getattr(self, f'stage{number}'):
                 x = run(unit, x)
             yield x
 
@@ -149,8 +150,8 @@ class _Unit(nnx.Module):
         self.norms = nnx.List(norm(sizes[1]) for sizes in layers)
         self.norms[-1].scale = nnx.Param(jnp.zeros(outside))
         same = inside == outside and stride == 1
-        self.shortcut = None if same else conv(inside, outside, 1, stride)
-        self.shortcut_norm = None if same else norm(outside)
+        self.shortcut: Any = None if same else conv(inside, outside, 1, stride)
+        self.shortcut_norm: Any = None if same else norm(outside)
 
     layers: Callable[..., list[tuple[int, ...]]]
 
