@@ -5,8 +5,10 @@
 One direction only: ``--config.stages.train.args.inward=False``; every component:
 ``--config.stages.train.args.largest=False``
 
-Time: not measured.
-Score: not run.
+Time: about 1.5 min on a core of a busy 2-core CPU.
+Score: Dice 0.693 ± 0.088 on the test scans, 3 seeds, 0.009 ± 0.053 over the masks
+  alone (experiments/results/left_atrium/table.md): the paper's gain does not show in
+  300 + 500 steps, of which it has 17000.
 """
 
 from ml_collections import ConfigDict

@@ -2,8 +2,9 @@
 
     python -m experiments.train --config=experiments/configs/left_atrium/mean_teacher.py
 
-Time: not measured.
-Score: not run.
+Time: about 2.3 min on a core of a busy 2-core CPU.
+Score: Dice 0.779 ± 0.019 on the test scans, 3 seeds, 0.095 ± 0.081 over the masks
+  alone (experiments/results/left_atrium/table.md).
 """
 
 from experiments.configs.left_atrium.common import left_atrium

@@ -2,8 +2,9 @@
 
     python -m experiments.train --config=experiments/configs/left_atrium/supervised.py
 
-Time: not measured.
-Score: not run.
+Time: about 45 s on a core of a busy 2-core CPU.
+Score: Dice 0.683 ± 0.064 on the test scans, 3 seeds, each with 4 scans of its own
+  (experiments/results/left_atrium/table.md).
 """
 
 from experiments.configs.left_atrium.common import left_atrium
