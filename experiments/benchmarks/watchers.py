@@ -3,9 +3,15 @@
     C=experiments/configs/digits
     python -m experiments.compare --run --seeds=0,1,2 --out=scratch/watchers \
         --cell=supervised=$C/supervised.py --cell=fixmatch=$C/fixmatch.py \
-        --cell=mean_teacher=$C/mean_teacher.py --cell=flexmatch=$C/flexmatch.py \
-        --cell=pseudo_label=$C/pseudo_label.py
-    python -m experiments.benchmarks.watchers --runs=runs/compare/watchers
+        --cell=mean_teacher=$C/mean_teacher.py --cell=flexmatch=$C/flexmatch.py
+    S='steps=400 networks.network.channels=(8,16) log_every=10 eval_every=50'
+    python -m experiments.compare --run --seeds=0,1,2 --out=scratch/short \
+        --cell="fixmatch=$C/fixmatch.py $S" --cell="softmatch=$C/softmatch.py $S" \
+        --cell="mean_teacher=$C/mean_teacher.py $S" \
+        --cell="pseudo_label=$C/pseudo_label.py $S" \
+        --cell="freematch=$C/freematch.py $S"
+    python -m experiments.benchmarks.watchers --runs=runs/compare/watchers \
+        --runs=runs/compare/short
 
 Writes what ``ssljax.train.diagnosis`` finds in the log of each finished run, with the
 score that says whether the run is healthy, and ends with status 1 if it finds anything.
