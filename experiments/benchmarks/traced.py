@@ -107,6 +107,11 @@ CASES = (
     Case('cifar100/vit_small', _CIFAR._replace(classes=100), _TWO),
     Case('stl10/vit_base', _STL, _TWO),
     Case('esc10/wrn_28_2', Data('wave', (220_500,), 'float32', 10, 320), _SOUND),
+    Case(
+        'cifar100/distillation',
+        _CIFAR._replace(classes=100),
+        ('kd', 'dkd', 'attention', 'relations', 'contrast'),
+    ),
     Case('imagenet/simclrv2', _IMAGENET, ('pretrain', 'finetune', 'distil')),
     Case('imagenet/ssld', _IMAGENET, ('distil',)),
     Case('ubs8k/wrn_28_2', Data('wave', (88_200,), 'float32', 10, 7860), _SOUND),

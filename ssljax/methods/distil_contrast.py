@@ -29,8 +29,8 @@ from ssljax.targets import bank, crd
 def distil_contrast(
     network: Network,
     teacher_network: Network,
-    projector: Network,
-    teacher_projector: Network,
+    embedder: Network,
+    teacher_embedder: Network,
     optimizer: Optimizer,
     rows: int | Sequence[int],
     *,
@@ -53,17 +53,17 @@ def distil_contrast(
     .. math:: L = \lambda\,\big(\mathrm{NCE}(h^s M^t) + \mathrm{NCE}(h^t M^s)\big)
         + \alpha\,\mathrm{KD} + \beta\,\mathrm{CE}(y, f(x_l))
 
-    with embeddings of both networks' features, each by a projector that is trained, and
+    with embeddings of both networks' features, each by an embedder that is trained, and
     memories of what both last answered on every row (``targets.crd``). Partners are
     drawn from all other rows: no label is read.
 
     Args:
       network: answers 'features' [rows, D].
       teacher_network: of ``given['teacher']``; answers 'features' [rows, any].
-      projector: eats the student's features, answers 'logits' [rows, E].
-      teacher_projector: the same of the teacher's, of the same E; 128 in the paper.
-      optimizer: of all trained networks, or one by name: 'student', 'projector',
-        'teacher_projector'.
+      embedder: eats the student's features, answers 'logits' [rows, E].
+      teacher_embedder: the same of the teacher's, of the same E; 128 in the paper.
+      optimizer: of all trained networks, or one by name: 'student', 'embedder',
+        'teacher_embedder'.
       rows: of the source that are unlabelled: which [n], or N for the first N.
       negatives: K; 16384 in the paper.
       momentum: of the memories.
@@ -96,11 +96,11 @@ def distil_contrast(
             known(who, 'features', outputs)
             shape = outputs['features']
             blank[who] = jnp.zeros(shape.shape, shape.dtype)
-        width = projection.width(projector, blank['student'])
+        width = projection.width(embedder, blank['student'])
         return More(
             {
-                'projector': (projector, blank['student']),
-                'teacher_projector': (teacher_projector, blank['teacher']),
+                'embedder': (embedder, blank['student']),
+                'teacher_embedder': (teacher_embedder, blank['teacher']),
             },
             memory={'contrast': crd.empty(jax.random.fold_in(key, 1), size, width)},
         )
@@ -111,8 +111,8 @@ def distil_contrast(
         stats = {}
         for i, (name, net, outputs) in enumerate(
             (
-                ('projector', projector, lesson.own),
-                ('teacher_projector', teacher_projector, lesson.theirs),
+                ('embedder', embedder, lesson.own),
+                ('teacher_embedder', teacher_embedder, lesson.theirs),
             )
         ):
             head = Variables(lesson.params[name], state.stats[name])

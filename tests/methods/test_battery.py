@@ -280,7 +280,7 @@ TRIALS = {
         methods.distil_contrast,
         ('weak',),
         {'rows': B, 'negatives': 4, 'weight': 0.01},
-        networks={'projector': 4, 'teacher_projector': 4, 'teacher_network': 3},
+        networks={'embedder': 4, 'teacher_embedder': 4, 'teacher_network': 3},
         given={'teacher': 'teacher_network'},
     ),
     'promptkd': Trial(

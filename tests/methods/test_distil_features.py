@@ -132,7 +132,7 @@ def test_contrast_learns_by_the_memories_of_both(pair):
         network, teacher, *heads, optax.sgd(0.05), 9, num_classes=3, negatives=5
     )
     state = method.init(jax.random.key(0), batch, {'teacher': weights})
-    assert set(state.params) == {'student', 'projector', 'teacher_projector'}
+    assert set(state.params) == {'student', 'embedder', 'teacher_embedder'}
     before = state.memory['contrast']
     assert before.student.shape == (9, 4)
     step, found = jax.jit(method.step), []

@@ -1,6 +1,10 @@
-"""DHO (2025) on digits: 40 labels, and a teacher that contradicts some of them.
+r"""DHO (2025) on digits: 40 labels, and a teacher that contradicts some of them.
 
     python -m experiments.train --config=experiments/configs/digits/dho.py
+    C=experiments/configs/digits/dho.py
+    python -m experiments.compare --run --seeds=0,1,2 \
+        --out=experiments/results/digits_dho --cell="one head=$C:one_head" \
+        --cell="DHO=$C:dho" --cell="DHO, by halves=$C:even"
 
 A wide network learns from the same 40 labels, half of its images mirrored, and so takes
 some classes for others; a narrow one learns labels by one head and its answers by
@@ -8,7 +12,8 @@ another. How they are mixed is chosen on the validation labels. ``dho.py:one_hea
 learns both by one head, ``dho.py:even`` mixes by halves.
 
 Time: not measured.
-Score: not run.
+Score: of one seed, 86.0 % test accuracy of two heads and 83.6 % of one; the teacher has
+  80.6 %. More seeds were not run.
 """
 
 from experiments.configs.digits.common import ConfigDict, digits

@@ -1,11 +1,16 @@
-"""Distillation on digits: every loss, by one teacher, at all labels and at 40.
+r"""Distillation on digits: every loss, by one teacher, at all labels and at 40.
 
     python -m experiments.train --config=experiments/configs/digits/distillation.py:kd
-    python -m experiments.compare --run --seeds=0,1,2 \
-        --out=experiments/results/digits_distillation \
-        --cell='alone=experiments/configs/digits/distillation.py:alone' \
-        --cell='teacher=experiments/configs/digits/distillation.py:teacher' \
-        --cell='KD=experiments/configs/digits/distillation.py:kd' ...
+    C=experiments/configs/digits/distillation.py
+    for labels in '' _full; do python -m experiments.compare --run --seeds=0,1,2 \
+        --out=experiments/results/digits_distillation$labels \
+        --cell="alone=$C:alone$labels" --cell="teacher=$C:teacher$labels" \
+        --cell="KD=$C:kd$labels" --cell="symmetrised KL=$C:symmetric_kl$labels" \
+        --cell="JS=$C:js$labels" --cell="DKD=$C:dkd$labels" \
+        --cell="FitNets=$C:hint$labels" --cell="cosine=$C:cosine$labels" \
+        --cell="AT=$C:attention$labels" --cell="RKD=$C:relations$labels" \
+        --cell="CRD=$C:contrast$labels" --cell="KD and cosine=$C:kd_cosine$labels" \
+        --cell="KD++=$C:norm_direction$labels"; done
 
 After the colon one of ``NAMES``; ``kd_full`` is that at all labels. The teacher learns
 from all 1097 training labels, whatever the student has: it stands for a network that
@@ -61,12 +66,13 @@ def get_config(name='kd'):
         config.order = ('teacher',)
     if name == 'alone':
         config.order = ('student',)
-    width = {'contrast': 32}.get(name, 64)
-    head = ConfigDict({'name': 'mlp', 'outputs': width, 'hidden': ()})
-    if name in ('hint', 'cosine', 'kd_cosine', 'norm_direction', 'contrast'):
-        config.networks.projector = head
-    if name == 'contrast':
-        config.networks.teacher_projector = head
+    if name in ('hint', 'cosine', 'kd_cosine', 'norm_direction'):
+        config.networks.projector = ConfigDict(
+            {'name': 'mlp', 'outputs': 64, 'hidden': ()}
+        )
+    head = {'name': 'mlp', 'outputs': 32, 'hidden': ()}
+    config.networks.embedder = ConfigDict(head)
+    config.networks.teacher_embedder = ConfigDict(head)
     return config
 
 

@@ -1,6 +1,10 @@
-"""PromptKD (Li et al. 2024) on digits, an encoder of names trained here for CLIP's.
+r"""PromptKD (Li et al. 2024) on digits, an encoder of names trained here for CLIP's.
 
     python -m experiments.train --config=experiments/configs/digits/promptkd.py
+    C=experiments/configs/digits/promptkd.py
+    python -m experiments.compare --run --seeds=0,1,2 \
+        --out=experiments/results/digits_promptkd --cell="labels alone=$C:labels" \
+        --cell="PromptKD=$C"
 
 Three disjoint parts of the training rows (parts.json): on the first an encoder of the
 classes' names, letter by letter, learns together with images; its vectors stay. On the
