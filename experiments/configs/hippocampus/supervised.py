@@ -2,8 +2,9 @@
 
     python -m experiments.train --config=experiments/configs/hippocampus/supervised.py
 
-Time: not measured.
-Score: not run.
+Time: about 1.3 min on a core of a busy 2-core CPU.
+Score: Dice 0.724 ± 0.108 on the test volumes, 3 seeds, each with 6 volumes of its own
+  (experiments/results/hippocampus/table.md).
 """
 
 from experiments.configs.hippocampus.common import hippocampus
