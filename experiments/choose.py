@@ -38,6 +38,8 @@ POINTS = {
     'faces, 34 labels': 'faces_1',
 }
 """The same of landmarks."""
+MASKS = {'left atrium, 4 scans': 'left_atrium'}
+"""The same of masks."""
 TRACED = 'cifar10/wrn_28_2'
 """The network whose steps are counted."""
 OTHERWISE = {  # labels of rows that are not the title of a row of the catalogue
@@ -47,6 +49,8 @@ OTHERWISE = {  # labels of rows that are not the title of a row of the catalogue
     'adversarial': 'adversarial',
     'two-update': 'two_update',
     'SBR': 'sbr',
+    'BCP': 'bcp',
+    'CPS': 'cps',
     'MultiAugs, two paths': 'multiaugs',
 }
 
@@ -68,6 +72,7 @@ def measured() -> str:
     """Returns the tables, markdown."""
     gains = {name: gains_of(folders) for name, folders in CLASSES.items()}
     points = {name: gains_of((folder,)) for name, folder in POINTS.items()}
+    masks = {name: gains_of((folder,)) for name, folder in MASKS.items()}
     return '\n\n'.join(
         [
             'Percentage points of test accuracy above the same labels alone, by number '
@@ -76,6 +81,9 @@ def measured() -> str:
             'The error of landmarks (NME, %) against the same labels alone: the lower '
             'the better.',
             _gains(points, best=-1),
+            'The overlap of masks (Dice, %) against the same masks alone: the higher '
+            'the better.',
+            _gains(masks, best=1),
             'What a step takes against one of labels alone, WRN-28-2 on CIFAR-10 with '
             '64 labelled rows and as many others as the configuration says: operations '
             'as traced, and the bytes of activations.',
