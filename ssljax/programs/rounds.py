@@ -42,10 +42,10 @@ def rounds(run: Run, job: Job) -> dict[str, Any]:
       (``targets.balance``); the answers themselves are taught if ``rounds.soft``, else
       the guesses. For ``methods.noisy_student``, whose labelled rows stay.
 
-    ``rounds.teacher`` trains a network before the first round and gives it to all as
-    their teacher, ``{'method': ..., 'steps': ..., 'args': ..., 'rows': ...}``: by the
-    labels of that part of the data. With ``rounds.oracle`` 'teacher', it also answers
-    what is asked for, in the place of the truth.
+    ``rounds.teacher`` trains a network before the first round, ``{'method': ...,
+    'steps': ..., 'args': ..., 'rows': ...}``: by the labels of that part of the data.
+    All rounds are given it as their teacher; or, with ``rounds.oracle`` 'teacher', it
+    answers what is asked for, in the place of the truth.
 
     ``rounds.networks`` may change the network of earlier rounds, ``{'round0':
     arguments}``: a smaller teacher before a larger student.
@@ -68,13 +68,14 @@ def rounds(run: Run, job: Job) -> dict[str, Any]:
     lesson = Lesson(known, np.where(known, truth, NO_LABEL))
     given, told = {}, truth
     if 'teacher' in config:
-        method, state = _teacher(run, job)
-        given['teacher'] = variables_of(state, method.ship)
         checks.known('rounds.oracle', config.get('oracle', 'truth'), ORACLES)
+        method, state = _teacher(run, job)
         if config.get('oracle') == 'teacher':
             asked = answering(job, method)
             probs = run.once('oracle', functools.partial(asked, state, examples))
             told = np.where(known, truth, np.argmax(probs, axis=-1))
+        else:
+            given['teacher'] = variables_of(state, method.ship)
     usual = job.method()
     answer = answering(job, usual, _swept(job))
 
