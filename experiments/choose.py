@@ -38,7 +38,10 @@ POINTS = {
     'faces, 34 labels': 'faces_1',
 }
 """The same of landmarks."""
-MASKS = {'left atrium, 4 scans': 'left_atrium'}
+MASKS = {
+    'left atrium, 4 scans': 'left_atrium',
+    'hippocampus, 6 volumes': 'hippocampus',
+}
 """The same of masks."""
 TRACED = 'cifar10/wrn_28_2'
 """The network whose steps are counted."""
