@@ -64,17 +64,17 @@ def _row(
 
 ROWS = (
     _row('supervised', 'Supervised baseline', 'labelled rows only'),
-    _row('pseudo_label', 'Pseudo-Label', 'Lee 2013', level='proof'),
-    _row('pi_model', 'Pi-model', 'Laine & Aila 2016, arXiv 1610.02242', level='proof'),
+    _row('pseudo_label', 'Pseudo-Label', 'Lee 2013', level='scale'),
+    _row('pi_model', 'Pi-model', 'Laine & Aila 2016, arXiv 1610.02242', level='scale'),
     _row(
         'mean_teacher',
         'Mean Teacher',
         'Tarvainen & Valpola 2017, arXiv 1703.01780',
-        level='proof',
+        level='scale',
     ),
     _row('vat', 'VAT', 'Miyato et al. 2017, arXiv 1704.03976'),
     _row('deep_co_training', 'Deep Co-Training', 'Qiao et al. 2018, arXiv 1803.05984'),
-    _row('fixmatch', 'FixMatch', 'Sohn et al. 2020, arXiv 2001.07685', level='proof'),
+    _row('fixmatch', 'FixMatch', 'Sohn et al. 2020, arXiv 2001.07685', level='scale'),
     _row(
         'fixmatch_aligned',
         'FixMatch with distribution alignment',
@@ -96,13 +96,18 @@ ROWS = (
         'flexmatch',
         'FlexMatch',
         'Zhang et al. 2021, arXiv 2110.08263',
-        level='proof',
+        level='scale',
     ),
     _row('freematch', 'FreeMatch', 'Wang et al. 2022, arXiv 2205.07246'),
     _row('softmatch', 'SoftMatch', 'Chen et al. 2023, arXiv 2301.10921'),
-    _row('adamatch', 'AdaMatch', 'Berthelot et al. 2021, arXiv 2106.04732'),
+    _row(
+        'adamatch',
+        'AdaMatch',
+        'Berthelot et al. 2021, arXiv 2106.04732',
+        level='scale',
+    ),
     _row('dash', 'Dash', 'Xu et al. 2021, arXiv 2109.00650'),
-    _row('comatch', 'CoMatch', 'Li et al. 2020, arXiv 2011.11183'),
+    _row('comatch', 'CoMatch', 'Li et al. 2020, arXiv 2011.11183', level='scale'),
     _row('simmatch', 'SimMatch', 'Zheng et al. 2022, arXiv 2203.06915'),
     _row('uda', 'UDA', 'Xie et al. 2019, arXiv 1904.12848', system=2),
     # How TSAL moves its teacher; system 17 itself also is landmarks and video.
@@ -248,7 +253,7 @@ ROWS = (
         'Supervision by Registration',
         'Dong et al. 2018, arXiv 1807.00966',
         program='stages:stages',
-        level='proof',
+        level='scale',
         data='clips',
     ),
     _row(
