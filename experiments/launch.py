@@ -95,6 +95,9 @@ def read(values: flags.FlagValues, argv: list[str]) -> list[str]:
       InputError: if a flag, a field of the configuration or its file does not exist,
         or a value does not fit.
     """
+    # ml_collections runs a file where the one before it ran, so that a file without
+    # get_config would have that of the other.
+    sys.modules.pop('config_config', None)
     try:
         rest = values(argv)
         if 'config' in values:

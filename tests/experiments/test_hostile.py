@@ -657,6 +657,8 @@ def test_a_name_does_not_move_the_cursor(refused, tmp_path):
 )
 def test_configuration_that_is_none(refused, tmp_path, name, content, sentence):
     (tmp_path / name).write_bytes(content)
+    # One that is a configuration, before it in the same process, lends it nothing.
+    refused('train', '--config=experiments/configs/digits/uda.py', '--config.step=1')
     said = refused('train', f'--config={tmp_path / name}', f'--workdir={tmp_path}/job')
     assert said.startswith('error: config: ') and sentence in said
     assert not (tmp_path / 'job').exists()
