@@ -5,9 +5,9 @@
 Without the deformations' consistency: ``--config.args.weight=0.``
 
 Time: about 3.8 min on a core of a busy 2-core CPU, 400 steps.
-Score: Dice 0.650 ± 0.262 after 400 steps, 3 seeds; without the consistency 0.603 ± 0.402,
-  the masks alone 0.430 ± 0.456. In each seed it is above the masks alone, in two above
-  itself without consistency (experiments/results/tubes/table.md).
+Score: Dice 0.650 ± 0.262 after 400 steps, 3 seeds; without the consistency
+  0.603 ± 0.402, the masks alone 0.430 ± 0.456. In each seed it is above the masks
+  alone, in two above itself without consistency (experiments/results/tubes/table.md).
 """
 
 from experiments.configs.tubes.common import tubes
