@@ -5,32 +5,11 @@ mistakes; 20 more to choose by and 60 to test on, with exact ones
 (``data.sources.tubes``; nothing is read).
 """
 
-from ml_collections import ConfigDict
+from functools import partial
 
-from experiments.configs.base import base
+from experiments.configs.drawn import drawn
 
-SPACE = {'flip_horizontal': {}, 'flip_vertical': {}, 'rotate90': {}}
-
-
-def tubes(method: str, **args) -> ConfigDict:
-    """Returns the shared configuration with a method and its arguments."""
-    config = base(
-        'tubes:cases=40,size=64x64,validation=20,test=60,label_noise=0.3',
-        method,
-        network={'name': 'unet', 'channels': (8, 16, 32)},
-        views={
-            'weak': SPACE,
-            'strong': {
-                **SPACE,
-                'jitter': {'contrast': (0.6, 1.4), 'brightness': (0.6, 1.4)},
-                'noise': {'sigma': 0.05},
-            },
-        },
-        **args,
-    )
-    config.task = ConfigDict({'name': 'segmentation'})
-    config.labels = 12
-    config.batch_size = 8
-    config.eval_batch_size = 40
-    config.steps = 600
-    return config
+tubes = partial(
+    drawn, 'tubes:cases=40,size=64x64,validation=20,test=60,label_noise=0.3', 12
+)
+"""``(method, **args) -> ConfigDict``."""
