@@ -5,8 +5,9 @@
 Without the difference of views: ``--config.args.difference_weight=0.``
 
 Time: about 5.5 min on a core of a busy 2-core CPU.
-Score: With 10 labels (--config.labels_per_class=1) 80.0 % (72.4 to 86.2); supervised
-  75.9 %, FixMatch 75.8 %.
+Score: 98.6 ± 0.5 % test accuracy, 3 seeds; supervised 89.1 %, FixMatch 97.5 %. With 10
+  labels (--config.labels_per_class=1) 80.0 % (72.4 to 86.2); supervised 75.9 %,
+  FixMatch 75.8 %.
 """
 
 from experiments.configs.digits.common import digits
