@@ -84,8 +84,8 @@ def measured() -> str:
             'The error of landmarks (NME, %) against the same labels alone: the lower '
             'the better.',
             _gains(points, best=-1),
-            'The overlap of masks (Dice, %) against the same masks alone: the higher '
-            'the better.',
+            'The overlap of masks (Dice, %) against the same masks alone (of the left '
+            'atrium on strong views): the higher the better.',
             _gains(masks, best=1),
             'What a step takes against one of labels alone, WRN-28-2 on CIFAR-10 with '
             '64 labelled rows and as many others as the configuration says: operations '

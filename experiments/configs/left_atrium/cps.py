@@ -6,7 +6,7 @@ By Dice, as in cross teaching: ``--config.args.form=dice``
 
 Time: about 3 min on a core of a busy 2-core CPU.
 Score: Dice 0.712 ± 0.031 on the test scans, 3 seeds, 0.029 ± 0.035 over the masks
-  alone (experiments/results/left_atrium/table.md).
+  alone on weak views (experiments/results/left_atrium/table.md).
 """
 
 from experiments.configs.left_atrium.common import left_atrium

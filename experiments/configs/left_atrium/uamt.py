@@ -4,7 +4,8 @@
 
 Time: about 3.9 min on a core of a busy 2-core CPU.
 Score: Dice 0.739 ± 0.047 on the test scans, 3 seeds, 0.056 ± 0.103 over the masks
-  alone (experiments/results/left_atrium/table.md); four passes, for the time.
+  alone on weak views (experiments/results/left_atrium/table.md); four
+  passes, for the time.
 """
 
 from experiments.configs.left_atrium.common import left_atrium
