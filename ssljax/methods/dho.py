@@ -23,6 +23,7 @@ from ssljax.losses.contrastive import unit
 from ssljax.methods import frozen, projection
 from ssljax.methods.learner import Aux, Optimizer, learner, start
 from ssljax.methods.parts import (
+    agreement,
     forward,
     loss_metrics,
     student_of,
@@ -163,13 +164,12 @@ def dho(
             )
             rows = losses.distillation(own, lesson['logits'], temperature=temperature)
             terms[name] = losses.masked_mean(rows)
-        agreed = jnp.argmax(own, axis=-1) == jnp.argmax(lesson['logits'], axis=-1)
         supervised = supervised_terms(task, outputs[0], batch['labelled'][view])
         loss = value(label_weight, state.step) * sum(supervised.values())
         loss += value(weight, state.step) * sum(terms.values())
         metrics = {
             **loss_metrics(supervised, terms),
-            'agreement': jnp.mean(agreed, dtype=jnp.float32),
+            'agreement': agreement(own, lesson['logits']),
         }
         return loss, Aux(metrics, {'student': stats, 'head': moved})
 

@@ -21,7 +21,7 @@ from ssljax.methods import projection
 from ssljax.methods.distil_features import known
 from ssljax.methods.learner import Optimizer
 from ssljax.methods.parts import task_of
-from ssljax.methods.taught import Found, Lesson, More, taught
+from ssljax.methods.taught import Found, Lesson, More, beside, taught
 from ssljax.schedules import value
 from ssljax.targets import bank, crd
 
@@ -140,14 +140,9 @@ def distil_contrast(
         ).sum(0)
         terms = {'contrast': losses.masked_mean(nce)}
         total = value(weight, state.step) * terms['contrast']
-        if answer_weight:
-            kd = losses.distillation(
-                lesson.own['logits'], lesson.theirs['logits'], temperature=temperature
-            )
-            terms['distillation'] = losses.masked_mean(kd)
-            total += value(answer_weight, state.step) * terms['distillation']
         memory = crd.remember(memory, ours, theirs, at, momentum=momentum)
-        return Found(total, terms, stats, {'contrast': memory})
+        made = Found(total, terms, stats, {'contrast': memory})
+        return beside(made, lesson, answer_weight, temperature)
 
     return taught(
         network,

@@ -23,7 +23,7 @@ from ssljax.contracts import (
 )
 from ssljax.methods.learner import Optimizer
 from ssljax.methods.parts import check_choice, task_of
-from ssljax.methods.taught import Found, Lesson, More, taught
+from ssljax.methods.taught import Found, Lesson, More, beside, taught
 from ssljax.schedules import value
 
 Pair = tuple[Array, Array]
@@ -144,13 +144,8 @@ def distil_features(
         ]
         terms = {'features': function(both, lesson)}
         total = value(strength, lesson.state.step) * terms['features']
-        if answer_weight:
-            rows = losses.distillation(
-                lesson.own['logits'], lesson.theirs['logits'], temperature=temperature
-            )
-            terms['distillation'] = losses.masked_mean(rows)
-            total += value(answer_weight, lesson.state.step) * terms['distillation']
-        return Found(total, terms, stats)
+        made = Found(total, terms, stats)
+        return beside(made, lesson, answer_weight, temperature)
 
     return taught(
         network,

@@ -20,6 +20,7 @@ from ssljax.contracts import (
 from ssljax.methods import frozen
 from ssljax.methods.learner import Aux, Optimizer, learner, start
 from ssljax.methods.parts import (
+    agreement,
     answers,
     choose,
     follow,
@@ -124,10 +125,9 @@ def lelp(
         )
         per_row = losses.cross_entropy(logits / temperature, targets)
         loss = temperature**2 * losses.masked_mean(per_row)
-        agreed = jnp.argmax(own, axis=-1) == jnp.argmax(theirs, axis=-1)
         metrics = {
             **loss_metrics({'distillation': loss}),
-            'agreement': jnp.mean(agreed, dtype=jnp.float32),
+            'agreement': agreement(own, theirs),
         }
         return loss, Aux(metrics, {'student': stats})
 

@@ -188,6 +188,12 @@ def lesson_metrics(
     return found
 
 
+def agreement(own: Array, other: Array) -> Array:
+    """Returns the share of rows [...] whose logits [..., C] name the same class, []."""
+    same = jnp.argmax(own, axis=-1) == jnp.argmax(other, axis=-1)
+    return jnp.mean(same, dtype=jnp.float32)
+
+
 def _histogram(ids: Array, weight: Array, number: int) -> Array:
     """Weight of each class, [number] float32; a sum over rows, wherever they lie."""
     of_class = ids[..., None] == jnp.arange(number).reshape((1,) * ids.ndim + (-1,))

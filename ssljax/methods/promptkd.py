@@ -28,7 +28,7 @@ from ssljax.methods import frozen, projection
 from ssljax.methods.distil_features import known
 from ssljax.methods.learner import Aux, Optimizer, learner, start
 from ssljax.methods.named_classes import vectors
-from ssljax.methods.parts import loss_metrics, task_of
+from ssljax.methods.parts import agreement, loss_metrics, task_of
 from ssljax.schedules import value
 
 
@@ -148,10 +148,9 @@ def promptkd(
         lesson = cosines(theirs['features'], state, teacher_scale)
         rows = losses.distillation(outputs['logits'], lesson, temperature=temperature)
         distilled = losses.masked_mean(rows) / lesson.shape[-1]
-        agreed = jnp.argmax(outputs['logits'], -1) == jnp.argmax(lesson, -1)
         metrics = {
             **loss_metrics({'distillation': distilled}),
-            'agreement': jnp.mean(agreed, dtype=jnp.float32),
+            'agreement': agreement(outputs['logits'], lesson),
         }
         return value(weight, state.step) * distilled, Aux(metrics, stats)
 

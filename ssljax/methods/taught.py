@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 
+from ssljax import losses
 from ssljax.contracts import (
     Array,
     Method,
@@ -24,6 +25,7 @@ from ssljax.contracts import (
 from ssljax.methods import frozen
 from ssljax.methods.learner import Aux, Optimizer, learner, start
 from ssljax.methods.parts import (
+    agreement,
     answers,
     check_choice,
     choose,
@@ -56,6 +58,25 @@ class Found(NamedTuple):
     terms: dict[str, Array]  # unweighted
     stats: dict[str, PyTree] = {}
     memory: dict[str, PyTree] = {}
+
+
+def beside(
+    found: Found,
+    lesson: Lesson,
+    weight: float | Schedule,
+    temperature: float,
+) -> Found:
+    """Returns a loss with KD of the answers beside it; 0 leaves it alone."""
+    if not weight:
+        return found
+    rows = losses.distillation(
+        lesson.own['logits'], lesson.theirs['logits'], temperature=temperature
+    )
+    term = losses.masked_mean(rows)
+    return found._replace(
+        loss=found.loss + value(weight, lesson.state.step) * term,
+        terms={**found.terms, 'distillation': term},
+    )
 
 
 class More(NamedTuple):
@@ -181,10 +202,9 @@ def taught(
             supervised = supervised_terms(task, outputs[0], example)
         total = made.loss
         total += value(label_weight, state.step) * sum(supervised.values())
-        agreed = jnp.argmax(own['logits'], axis=-1) == guess
         metrics = {
             **loss_metrics(made.terms, supervised),
-            'agreement': jnp.mean(agreed, dtype=jnp.float32),
+            'agreement': agreement(own['logits'], theirs['logits']),
         }
         return total, Aux(metrics, {'student': stats, **made.stats}, made.memory)
 

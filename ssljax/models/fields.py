@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import jax
 import jax.numpy as jnp
@@ -145,15 +145,6 @@ class Double(nnx.Module):
     def __call__(self, x: Array) -> Array:
         """Returns [B, *2S, outside] of [B, *S, inside]."""
         return unblocked(self.linear(x))
-
-
-def through(remat: bool) -> Callable[[nnx.Module, Array], Array]:
-    """Returns how a layer is run: its inside kept for the gradient, or done again."""
-
-    def run(layer, x):
-        return layer(x)
-
-    return nnx.remat(run) if remat else run
 
 
 def blocks(x: Array) -> Array:

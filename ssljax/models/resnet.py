@@ -22,6 +22,7 @@ from ssljax.models.adapters import from_nnx
 from ssljax.models.images import check_images
 from ssljax.models.norms import BatchNorm, check_statistics
 from ssljax.models.precision import compute_type, widened
+from ssljax.models.remat import through
 
 UNITS = {
     18: (2, 2, 2, 2),
@@ -114,7 +115,7 @@ class _ResNet(nnx.Module):
         check_images(x, self.image_channels, 32)
         x = jax.nn.relu(self.bn1(self.conv1(x)))
         x = nnx.max_pool(x, (3, 3), strides=(2, 2), padding=((1, 1), (1, 1)))
-        run = nnx.remat(_through) if self.remat else _through
+        run = through(self.remat)
         for number in range(1, 5):
             for unit in getattr(self, f'stage{number}'):
                 x = run(unit, x)
@@ -177,10 +178,6 @@ class _Bottleneck(_Unit):
     def layers(inside, inner, stride):
         wide = inner * 4
         return [(inside, inner, 1), (inner, inner, 3, stride), (inner, wide, 1)]
-
-
-def _through(unit, x):
-    return unit(x)
 
 
 def _conv(inside, outside, size, stride=1, *, dtype, rngs):

@@ -20,9 +20,9 @@ from ssljax.models.fields import (
     check_sites,
     enlarged,
     pooled,
-    through,
 )
 from ssljax.models.precision import widened
+from ssljax.models.remat import through
 
 _PARTS = {'encode': 'encode', 'decode': 'decode'}
 

@@ -22,6 +22,7 @@ from ssljax.contracts import InputError, Network
 from ssljax.models.adapters import from_nnx
 from ssljax.models.images import check_images
 from ssljax.models.precision import compute_type, widened
+from ssljax.models.remat import through
 
 EMBEDDINGS = ('cls_token', 'patch_embed', 'pos_embed')
 """Parameters below the first block."""
@@ -190,7 +191,7 @@ class _ViT(nnx.Module):
         first = jnp.broadcast_to(self.cls_token[...], (x.shape[0], 1, x.shape[-1]))
         x = jnp.concatenate([first.astype(x.dtype), x], axis=1)
         x = self.dropout(x + self.pos_embed[...].astype(x.dtype))
-        run = nnx.remat(_through) if self.remat else _through
+        run = through(self.remat)
         for block in self.blocks:
             x = run(block, x)
         return {'features': widened(self.norm(x[:, 0]))}
@@ -201,10 +202,6 @@ class _ViT(nnx.Module):
     def __call__(self, x):
         outputs = self.encode(x)
         return outputs | self.classify(outputs['features'])
-
-
-def _through(block, x):
-    return block(x)
 
 
 class _Block(nnx.Module):

@@ -26,6 +26,7 @@ from ssljax.models.adapters import from_nnx
 from ssljax.models.images import check_images
 from ssljax.models.norms import BatchNorm, check_statistics
 from ssljax.models.precision import compute_type, widened
+from ssljax.models.remat import through
 
 
 def wide_resnet(
@@ -198,7 +199,7 @@ class _WideResNet(nnx.Module):
 
     def stages(self, x):
         check_images(x, self.image_channels, self.smallest)
-        run = nnx.remat(_through) if self.remat else _through
+        run = through(self.remat)
         x = self.conv1(x)
         for number in range(1, self.blocks + 1):
             for unit in getattr(self, f'block{number}'):
@@ -229,10 +230,6 @@ def _block(inside, outside, stride, *, units, feed, conv, norm):
         _Unit(i, outside, s, feed, conv, norm)
         for i, s in zip(ins, strides, strict=True)
     )
-
-
-def _through(unit, x):
-    return unit(x)
 
 
 class _Unit(nnx.Module):

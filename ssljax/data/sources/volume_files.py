@@ -81,6 +81,8 @@ def _nifti(path: Path) -> tuple[np.ndarray, np.ndarray]:
         ) from error
     try:
         image = nibabel.load(path)
+        if not isinstance(image, nibabel.spatialimages.SpatialImage):
+            raise ValueError(f'it holds {type(image).__name__}, no volume')
         packed.checked(image.shape)
         image = nibabel.as_closest_canonical(image)
         values = np.asanyarray(image.dataobj)
