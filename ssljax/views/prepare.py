@@ -82,9 +82,11 @@ def prepare(
     """Returns ``prepare(key, raw) -> batch``: adds the views that ``needs`` names.
 
     A digit after a view's name draws it again: 'weak' and 'weak2' are two independent
-    draws of ``views['weak']``. Each row has its own key; the same key, stream and view
-    give the same view, whatever else is in the batch and on however many devices it
-    lies. In a mesh (``jax.set_mesh``) each device draws the views of its own rows.
+    draws of ``views['weak']``. Where there is a ``views['labelled_weak']``, the stream
+    'labelled' draws that instead: labels may be learnt on stronger views than teachers
+    are asked on. Each row has its own key; the same key, stream and view give the same
+    view, whatever else is in the batch and on however many devices it lies. In a mesh
+    (``jax.set_mesh``) each device draws the views of its own rows.
 
     A view of an image in bytes ends as float32 in [0, 1], whatever its last operation
     left: networks see floats only.
@@ -102,12 +104,12 @@ def prepare(
       InputError: if a view is needed and not given, or (when called) a stream is
         missing from the raw batch.
     """
-    for stream in needs.values():
+    for part, stream in needs.items():
         for name in stream.views:
-            if _kind(name) not in views:
+            if not any(found in views for found in _names(part, name)):
                 raise InputError(
                     f'The view {name!r} is needed and views has {sorted(views)}; '
-                    f'add views[{_kind(name)!r}].'
+                    f'add views[{_names(part, name)[-1]!r}].'
                 )
 
     def run(key, raw):
@@ -127,7 +129,8 @@ def prepare(
             for view in stream.views:
                 tag = zlib.crc32(f'{name}/{view}'.encode())
                 keys = row_keys(jax.random.fold_in(key, tag), own)
-                batch[name][view] = _seen(views[_kind(view)], keys, fields)
+                drawn = next(views[k] for k in _names(name, view) if k in views)
+                batch[name][view] = _seen(drawn, keys, fields)
         return batch
 
     return run
@@ -181,5 +184,7 @@ def _gathered(stream: Stream, index: Array, raw: Mapping) -> Example:
     return {field: raw['resident'][field][index] for field in stream.fields}
 
 
-def _kind(view: str) -> str:
-    return view.rstrip('0123456789')
+def _names(stream: str, view: str) -> tuple[str, str]:
+    """What a view may stand under, the stream's own name first."""
+    kind = view.rstrip('0123456789')
+    return f'{stream}_{kind}', kind

@@ -56,6 +56,24 @@ def test_every_view_of_every_row_is_its_own_draw():
     )
 
 
+def test_a_stream_may_have_views_of_its_own():
+    own = {**VIEWS, 'unlabelled_weak': shown('moved')}
+    run, plainly = (jax.jit(views.prepare(NEEDS, x)) for x in (own, VIEWS))
+    batch, other = run(jax.random.key(0), RAW), plainly(jax.random.key(0), RAW)
+    assert 'weak' in batch['labelled']['weak']
+    # All draws of it, by the keys that they had, and no other view.
+    for name in ('weak', 'weak2'):
+        assert set(batch['unlabelled'][name]) == {'image', 'key', 'moved'}
+        np.testing.assert_array_equal(
+            batch['unlabelled'][name]['key'], other['unlabelled'][name]['key']
+        )
+    assert 'strong' in batch['unlabelled']['strong']
+    # Where every stream that asks has its own, the plain name is not missed.
+    alone = {'unlabelled_strong': shown('mine')}
+    seen = views.prepare(ONE, alone)(jax.random.key(0), RAW)
+    assert 'mine' in seen['unlabelled']['strong']
+
+
 def test_rows_draw_by_their_number():
     run = views.prepare(ONE, {'strong': shown('strong')})
     drawn = run(jax.random.key(0), RAW)['unlabelled']['strong']['key']
