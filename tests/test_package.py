@@ -186,6 +186,14 @@ def test_row_says_what_is_there(row):
         assert word in header, f'{row.config}: its docstring has no {word}'
 
 
+@pytest.mark.parametrize('system', catalogue.NO_METHOD)
+def test_what_is_no_method_says_what_proves_it(system):
+    file, level = catalogue.NO_METHOD[system]
+    assert level in catalogue.LEVELS
+    assert system not in {row.system for row in catalogue.ROWS}
+    assert 'python -m' in ast.get_docstring(ast.parse((ROOT / file).read_text()))
+
+
 def test_unknown_names_are_answered_with_the_nearest():
     with pytest.raises(InputError, match="'fixmach'.*did you mean 'fixmatch'"):
         catalogue.find('fixmach')
