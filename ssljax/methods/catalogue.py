@@ -193,6 +193,7 @@ ROWS = (
         27,
         build='distil',
         program='stages:stages',
+        level='proof',
     ),
     _row(
         'ssld',

@@ -27,13 +27,16 @@ from experiments.configs.digits.common import ConfigDict, digits
 
 ANSWERS = ('kd', 'symmetric_kl', 'js', 'dkd')
 FEATURES = {
-    'hint': {'taps': ('stage2',)},
-    'cosine': {},
-    'attention': {'taps': ('stage1', 'stage2')},
-    'relations': {},
-    'norm_direction': {},
-    'kd_cosine': {},
+    'hint': {'taps': ('stage2',), 'weight': (10.0, 1.0)},
+    'cosine': {'weight': (10.0, 1.0)},
+    'attention': {'taps': ('stage1', 'stage2'), 'weight': (100.0, 10.0)},
+    'relations': {'weight': (1.0, 1.0)},
+    'norm_direction': {'weight': (2.0, 2.0)},
+    'kd_cosine': {'weight': (1.0, 1.0)},
 }
+"""Weights at 40 and at all labels, the first three chosen on validation; those of
+mdistiller are 100 of FitNets and 1000 of AT, with which both fall below the labels
+alone."""
 NAMES = ('teacher', 'alone', *ANSWERS, *FEATURES, 'contrast', 'kd_kept', 'kd_plain')
 ALL = {'rows': {'labelled': ('unlabelled',)}}
 """Every row of the training part with its label, of 40 that the student has."""
@@ -91,6 +94,7 @@ def student(name, full):
         beside = name in ('norm_direction', 'kd_cosine')
         loss = 'cosine' if name == 'kd_cosine' else name
         args |= {'loss': loss, 'answer_weight': float(beside), **FEATURES[name]}
+        args['weight'] = args['weight'][full]
         stage['method'] = 'distil_features'
         if name == 'norm_direction':
             stage['given'] = {'class_means': 'means'}

@@ -25,8 +25,12 @@ images teach a network of a quarter of its width. Behind a colon:
         --cell="... taught twice=$at:twice" --cell="wide, second stage=$at:tuned" \
         --cell="wide, third stage=$at:again"
 
-Time: not measured.
-Score: not run.
+Time: about 2 min a run on a core of a busy 2-core CPU.
+Score: test accuracy 91.3 ± 1.0 %, 3 seeds, 8.3 ± 5.8 points over the narrow network by
+  the labels alone (83.0) and 2.5 ± 1.6 over itself tuned from the features. Answers on
+  all images are worth 16 ± 19 points over those on the labelled ones; the labels beside
+  them add nothing. Of the wide network the third stage, 92.1 ± 1.1, is above the second
+  in each seed, by 1.3 ± 2.5 (experiments/results/digits_simclrv2/table.md).
 """
 
 from experiments.configs.digits.common import ConfigDict, digits

@@ -18,8 +18,12 @@ divergence from the teacher alone, ``alone`` the labels.
         --cell="SSLD=$at" --cell="... by cross-entropy=$at:ce" --cell="all=$at:all" \
         --cell="labelled images only=$at:own" --cell="labels alone=$at:alone"
 
-Time: not measured.
-Score: not run.
+Time: about 35 s a run on a core of a busy 2-core CPU.
+Score: test accuracy of the six classes 97.7 ± 1.6 %, 3 seeds, 1.2 ± 2.4 points over the
+  labels alone and 1.8 ± 1.7 over the labelled images only. That mining is better than
+  as many images at random is not confirmed (0.1 ± 1.9): answers on the digits that the
+  teacher does not know teach as well. Both directions of the divergence are above the
+  cross-entropy in each seed, by 0.7 ± 0.8 (experiments/results/digits_ssld/table.md).
 """
 
 from experiments.configs.digits.common import ConfigDict, digits

@@ -12,8 +12,7 @@ Score: Dice of Mean Teacher 0.772 Â± 0.039 on the test volumes, 3 seeds, 0.048 Â
   few for it (experiments/results/hippocampus/table.md). The others: not run.
 """
 
-from ml_collections import ConfigDict
-
+from experiments.configs.copy_paste import in_two_stages
 from experiments.configs.hippocampus.common import hippocampus
 
 ARGS = {
@@ -31,19 +30,4 @@ def get_config(name='mean_teacher'):
     config = hippocampus(name, **ARGS[name])
     if name in ('mean_teacher', 'uamt', 'cps'):
         config.ramp = 0.4
-    if name == 'bcp':
-        config.ema = 0.0  # the method has a teacher of its own
-        config.order = ('pretrain', 'train')
-        pretrain = config.steps * 3 // 8
-        config.stages = ConfigDict(
-            {
-                'pretrain': {'method': 'copy_paste', 'steps': pretrain, 'args': {}},
-                'train': {
-                    'method': 'bcp',
-                    'steps': config.steps - pretrain,
-                    'start_from': 'pretrain',
-                    'args': {'weight': 0.5},
-                },
-            }
-        )
-    return config
+    return in_two_stages(config) if name == 'bcp' else config

@@ -14,16 +14,24 @@ from experiments.configs.base import base
 SPACE = {
     'affine3d': {'degrees': 15.0, 'scale': (0.9, 1.1)},
 }
+STRONG = {
+    **SPACE,
+    'intensity3d': {'gamma': (0.7, 1.5), 'contrast': (0.7, 1.3), 'noise': 0.05},
+}
 
 
 def hippocampus(method: str, **args) -> ConfigDict:
     """Returns the shared configuration with a method and its arguments."""
-    change = {'gamma': (0.7, 1.5), 'contrast': (0.7, 1.3), 'noise': 0.05}
     config = base(
         'scratch/hippocampus_half.npz',
         method,
         network={'name': 'unet', 'axes': 3, 'channels': (8, 16, 32)},
-        views={'weak': SPACE, 'strong': {**SPACE, 'intensity3d': change}},
+        views={
+            'weak': SPACE,
+            'strong': STRONG,
+            'labelled_weak': STRONG,
+            'partner_labelled_weak': STRONG,
+        },
         **args,
     )
     config.task = ConfigDict({'name': 'segmentation'})

@@ -12,30 +12,10 @@ Score: Dice 0.693 ± 0.088 on the test scans, 3 seeds, 0.009 ± 0.053 over the m
   paper's gain, after 17000 steps of whole volumes, is not confirmed.
 """
 
-from ml_collections import ConfigDict
-
+from experiments.configs.copy_paste import in_two_stages
 from experiments.configs.left_atrium.common import left_atrium
 
 
 def get_config():
     """Returns the configuration."""
-    config = left_atrium('bcp')
-    config.ema = 0.0  # the method has a teacher of its own
-    config.order = ('pretrain', 'train')
-    config.stages = ConfigDict(
-        {
-            'pretrain': {'method': 'copy_paste', 'steps': 300, 'args': {}},
-            'train': {
-                'method': 'bcp',
-                'steps': 500,
-                'start_from': 'pretrain',
-                'args': {
-                    'weight': 0.5,
-                    'largest': True,
-                    'outward': True,
-                    'inward': True,
-                },
-            },
-        }
-    )
-    return config
+    return in_two_stages(left_atrium('bcp'))

@@ -17,6 +17,11 @@ SPACE = {
     'rotate90': {},
     'affine': {'degrees': 20.0, 'scale': (0.9, 1.1), 'translate': 0.08},
 }
+STRONG = {
+    **SPACE,
+    'jitter': {'contrast': (0.5, 1.5), 'brightness': (0.5, 1.5)},
+    'noise': {'sigma': 0.05},
+}
 
 
 def left_atrium(method: str, **args) -> ConfigDict:
@@ -27,11 +32,9 @@ def left_atrium(method: str, **args) -> ConfigDict:
         network={'name': 'unet', 'channels': (8, 16, 32, 64)},
         views={
             'weak': SPACE,
-            'strong': {
-                **SPACE,
-                'jitter': {'contrast': (0.5, 1.5), 'brightness': (0.5, 1.5)},
-                'noise': {'sigma': 0.05},
-            },
+            'strong': STRONG,
+            'labelled_weak': STRONG,
+            'partner_labelled_weak': STRONG,
         },
         **args,
     )
@@ -40,6 +43,6 @@ def left_atrium(method: str, **args) -> ConfigDict:
     config.reading = {'validation': 32}  # slices of 8 scans
     config.batch_size = 8
     config.eval_batch_size = 40
-    config.steps = 800
-    config.eval_every = 200
+    config.steps = 2400
+    config.eval_every = 400
     return config
