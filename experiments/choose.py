@@ -43,6 +43,11 @@ MASKS = {
     'hippocampus, 6 volumes': 'hippocampus',
 }
 """The same of masks."""
+LESSONS = {
+    '40 labels': 'digits_distillation',
+    'all 1097': 'digits_distillation_full',
+}
+"""What a network that knows all labels of the digits teaches a narrower one."""
 TRACED = 'cifar10/wrn_28_2'
 """The network whose steps are counted."""
 OTHERWISE = {  # labels of rows that are not the title of a row of the catalogue
@@ -84,9 +89,12 @@ def measured() -> str:
             'The error of landmarks (NME, %) against the same labels alone: the lower '
             'the better.',
             _gains(points, best=-1),
-            'The overlap of masks (Dice, %) against the same masks alone (of the left '
-            'atrium on strong views): the higher the better.',
+            'The overlap of masks (Dice, %) against the same masks alone: the higher '
+            'the better.',
             _gains(masks, best=1),
+            'A wide network that knows all labels of the digits teaches a narrow one, '
+            'which has 40 and the other images, or all: points above its labels alone.',
+            _lessons(),
             'What a step takes against one of labels alone, WRN-28-2 on CIFAR-10 with '
             '64 labelled rows and as many others as the configuration says: operations '
             'as traced, and the bytes of activations.',
@@ -116,20 +124,35 @@ def _gains(columns: Mapping[str, Mapping[str, Estimate]], *, best: int) -> str:
         mean = first[name].mean if name in first else sum(gains) / len(gains)
         return name not in first, -best * mean, name
 
-    def cell(found: Estimate | None) -> str:
-        if found is None:
-            return ''
-        text = f'{100 * found.mean:+.1f}'
-        if found.half is None:
-            return text
-        text += f' ± {100 * found.half:.1f}'
-        return f'**{text}**' if best * found.mean > found.half else text
-
     rows = [
-        [_title(name), *(cell(column.get(name)) for column in columns.values())]
+        [_title(name), *(_cell(column.get(name), best) for column in columns.values())]
         for name in sorted(known, key=order)
     ]
     return _table(['method', *columns], rows)
+
+
+def _cell(found: Estimate | None, best: int = 1) -> str:
+    """A gain with its interval, bold if it is one beyond it."""
+    if found is None:
+        return ''
+    text = f'{100 * found.mean:+.1f}'
+    if found.half is None:
+        return text
+    text += f' ± {100 * found.half:.1f}'
+    return f'**{text}**' if best * found.mean > found.half else text
+
+
+def _lessons() -> str:
+    found: dict[str, dict[str, Estimate]] = {}
+    for name, folder in LESSONS.items():
+        for row in _read(folder)['rows']:
+            if row['difference']:
+                gain = Estimate(**row['difference'])
+                found.setdefault(row['label'], {})[name] = gain
+    first = next(iter(LESSONS))
+    order = sorted(found.items(), key=lambda one: -one[1][first].mean)
+    rows = [[label, *(_cell(x.get(name)) for name in LESSONS)] for label, x in order]
+    return _table(['lesson', *LESSONS], rows)
 
 
 def _costs() -> str:

@@ -15,7 +15,6 @@ network, differentiated; a frozen one gives each back as soon as the next is the
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from pathlib import Path
@@ -30,6 +29,7 @@ from absl import app, flags
 from experiments.machine import describe
 from ssljax import losses, methods, models
 from ssljax.targets.top_answers import top_answers
+from ssljax.train import writers
 
 ROUNDS = flags.DEFINE_integer('rounds', 20, 'Interleaved timings of each.')
 INNER = flags.DEFINE_integer('inner', 5, 'Steps in one timing.')
@@ -155,7 +155,7 @@ def main(_):
         print(f'teacher alone, {name}: {held:.2f} MiB')
     out = Path(OUT.value)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(found, indent=2) + '\n')
+    writers.write_json(out, found)
 
 
 if __name__ == '__main__':

@@ -14,7 +14,6 @@ same files read and decoded in a plain loop.
 
 from __future__ import annotations
 
-import json
 import os
 import tempfile
 import time
@@ -28,6 +27,7 @@ from PIL import Image
 from experiments.machine import describe
 from ssljax import data, views
 from ssljax.contracts import Stream
+from ssljax.train import writers
 
 FILES = flags.DEFINE_integer('files', 20_000, 'PNGs to write and to read.')
 SIDE = flags.DEFINE_integer('side', 32, 'Height and width of a PNG.')
@@ -162,7 +162,7 @@ def main(_):
         for name, value in found[part].items():
             print(f'{part:10} {name:40} {value}')
     Path(OUT.value).parent.mkdir(parents=True, exist_ok=True)
-    Path(OUT.value).write_text(json.dumps(found, indent=2) + '\n')
+    writers.write_json(Path(OUT.value), found)
 
 
 if __name__ == '__main__':

@@ -11,7 +11,6 @@ how implausible they are; clean poses have 'clean' of it.
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import jax
@@ -26,6 +25,7 @@ from ssljax.contracts import Variables
 from ssljax.data.sources.stick_figures import stick_figures
 from ssljax.methods.pose_prior import pose_prior
 from ssljax.models.pose_prior import KAPPAS, distances, noisy, orientations
+from ssljax.train import writers
 
 SEEDS = flags.DEFINE_integer('seeds', 3, 'Repetitions, with other people each.')
 STEPS = flags.DEFINE_integer('steps', 1000, 'Of training.')
@@ -108,7 +108,7 @@ def main(_):
         print(f'{name:10}', ', '.join(f'{key} {x:.3f}' for key, x in row.items()))
     out = Path(OUT.value)
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(result, indent=2) + '\n')
+    writers.write_json(out, result)
 
 
 if __name__ == '__main__':

@@ -9,7 +9,6 @@ pair. The aim is below 0.3 s.
 
 from __future__ import annotations
 
-import json
 import statistics
 import subprocess
 import sys
@@ -18,6 +17,7 @@ from pathlib import Path
 from absl import app, flags
 
 from experiments.machine import describe
+from ssljax.train import writers
 
 PAIRS = flags.DEFINE_integer('pairs', 10, 'Interleaved pairs of interpreters.')
 OUT = flags.DEFINE_string('out', 'experiments/results/import_time.json', 'Result file.')
@@ -56,7 +56,7 @@ def main(_):
         f'{min(extra):.3f} to {max(extra):.3f})'
     )
     Path(OUT.value).parent.mkdir(parents=True, exist_ok=True)
-    Path(OUT.value).write_text(json.dumps(found, indent=2) + '\n')
+    writers.write_json(Path(OUT.value), found)
 
 
 if __name__ == '__main__':

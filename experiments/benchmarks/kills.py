@@ -27,6 +27,7 @@ from typing import Any
 from absl import app, flags
 
 from experiments.machine import describe
+from ssljax.train import writers
 
 KILLS = flags.DEFINE_integer('kills', 20, 'How often.')
 PROCESSES = flags.DEFINE_integer('processes', 1, 'Of one job; each has 2 devices.')
@@ -176,7 +177,7 @@ def main(_):
     }
     print({k: v for k, v in found.items() if k not in ('moments', 'versions')})
     default = f'experiments/results/kills-{PROCESSES.value}.json'
-    Path(OUT.value or default).write_text(json.dumps(found, indent=2) + '\n')
+    writers.write_json(Path(OUT.value or default), found)
     if not same:
         raise SystemExit('error: the killed run ended differently from the other.')
 

@@ -12,7 +12,6 @@ phase, and ends with status 1 where one fails or a picture has no prediction.
 from __future__ import annotations
 
 import csv
-import json
 import os
 import re
 import subprocess
@@ -25,6 +24,7 @@ import numpy as np
 from absl import app, flags
 
 from experiments.machine import describe
+from ssljax.train import writers
 
 REPOSITORY = flags.DEFINE_string('repository', '.', 'What is cloned: a path or an URL.')
 STEPS = flags.DEFINE_integer('steps', None, "Of each training; default README's.")
@@ -122,7 +122,7 @@ def main(_):
         **describe(),
     }
     Path(OUT.value).parent.mkdir(parents=True, exist_ok=True)
-    Path(OUT.value).write_text(json.dumps(found, indent=2) + '\n')
+    writers.write_json(Path(OUT.value), found)
     print(f'{found["total_seconds"]} s in all; written to {OUT.value}')
 
 

@@ -12,7 +12,6 @@ is made ahead.
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import time
@@ -24,6 +23,7 @@ from absl import app, flags
 from torch.utils import data
 
 from experiments.benchmarks.pillow_views import strong_by_pillow, weak_by_pillow
+from ssljax.train import writers
 
 BATCH = flags.DEFINE_integer('batch', 64, 'Labelled rows.')
 RATIO = flags.DEFINE_integer('ratio', 7, 'Unlabelled rows for each, mu.')
@@ -216,7 +216,7 @@ def main(_):
         ', '.join(f'{k} {v:.0f} images/s' for k, v in found['images_a_second'].items())
         + f': {found["speed_against_torch"]:.2f} times the speed of the twin'
     )
-    Path(OUT.value).write_text(json.dumps(found, indent=2) + '\n')
+    writers.write_json(Path(OUT.value), found)
 
 
 if __name__ == '__main__':

@@ -13,7 +13,6 @@ and without compiled programs from an earlier start.
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import subprocess
@@ -31,7 +30,7 @@ from absl import app, flags
 
 from experiments.machine import describe
 from ssljax import methods, models, teachers
-from ssljax.train import sharding
+from ssljax.train import sharding, writers
 
 DEPTH = flags.DEFINE_integer('depth', 28, 'Of the WRN.')
 WIDTH = flags.DEFINE_integer('width', 2, 'Of the WRN.')
@@ -213,7 +212,7 @@ def main(_):
             f'{s:.1f} s ({n})' for n, s in found['seconds_to_first_step'].items()
         )
     )
-    Path(OUT.value).write_text(json.dumps(found, indent=2) + '\n')
+    writers.write_json(Path(OUT.value), found)
 
 
 if __name__ == '__main__':

@@ -12,7 +12,6 @@ sharing cost nothing, beside what is sent, counted in the compiled program.
 from __future__ import annotations
 
 import functools
-import json
 import math
 import re
 import statistics
@@ -27,7 +26,7 @@ from absl import app, flags
 from experiments.machine import describe
 from ssljax import methods, models, teachers, views
 from ssljax.data import Arrays, in_memory
-from ssljax.train import sharding
+from ssljax.train import sharding, writers
 
 ROWS = flags.DEFINE_integer('rows', 8, 'Labelled rows a device.')
 RATIO = flags.DEFINE_integer('ratio', 3, 'Unlabelled rows for each.')
@@ -142,7 +141,7 @@ def main(_):
         'rows': table,
         **describe(),
     }
-    Path(OUT.value).write_text(json.dumps(found, indent=2) + '\n')
+    writers.write_json(Path(OUT.value), found)
 
 
 if __name__ == '__main__':

@@ -10,7 +10,6 @@ turn, A B A B ...; the states of both ways are compared at the end.
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from pathlib import Path
@@ -24,6 +23,7 @@ from absl import app, flags
 from experiments.machine import describe
 from ssljax import methods, models, teachers, views
 from ssljax.data import Arrays, in_memory
+from ssljax.train import writers
 
 SEEDS = flags.DEFINE_integer('seeds', 8, 'How many.')
 PAIRS = flags.DEFINE_integer('pairs', 12, 'Interleaved pairs of timings.')
@@ -118,7 +118,7 @@ def main(_):
         f'time of one after another (quartiles {low:.2f} to {high:.2f}); their weights '
         f'differ by at most {apart_most:.1e}'
     )
-    Path(OUT.value).write_text(json.dumps(found, indent=2) + '\n')
+    writers.write_json(Path(OUT.value), found)
     if not apart_most <= 1e-5:
         raise SystemExit('error: seeds at once differ from those one after another.')
 

@@ -17,7 +17,6 @@ which the compiled cost analysis would show.
 
 from __future__ import annotations
 
-import json
 import statistics
 import time
 from functools import partial
@@ -31,7 +30,7 @@ from absl import app, flags
 from experiments.benchmarks import landmarks_by_hand, volumes_by_hand
 from experiments.machine import describe
 from ssljax import methods, models, teachers
-from ssljax.train import sharding
+from ssljax.train import sharding, writers
 
 PAIRS = flags.DEFINE_integer('pairs', 40, 'Interleaved pairs of timings.')
 INNER = flags.DEFINE_integer('inner', 10, 'Steps in one timing.')
@@ -215,7 +214,7 @@ def main(_):
     )
     out = Path(OUT.value or f'experiments/results/{file}.json')
     out.parent.mkdir(parents=True, exist_ok=True)
-    out.write_text(json.dumps(found, indent=2) + '\n')
+    writers.write_json(out, found)
 
 
 if __name__ == '__main__':

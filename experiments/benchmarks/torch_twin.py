@@ -12,13 +12,14 @@ PyTorch is a development extra: ``pip install '.[bench]'``.
 from __future__ import annotations
 
 import functools
-import json
 import os
 import statistics
 import time
 from pathlib import Path
 
 from absl import app, flags
+
+from ssljax.train import writers
 
 BATCH = flags.DEFINE_integer('batch', 16, 'Labelled rows.')
 RATIO = flags.DEFINE_integer('ratio', 7, 'Unlabelled rows for each, mu.')
@@ -210,7 +211,7 @@ def main(_):
         'rows': rows,
         **describe(),
     }
-    Path(OUT.value).write_text(json.dumps(content, indent=2) + '\n')
+    writers.write_json(Path(OUT.value), content)
 
 
 if __name__ == '__main__':

@@ -14,7 +14,6 @@ Errors are mean distances in pixels. Minutes a seed on an idle CPU of two cores.
 from __future__ import annotations
 
 import functools
-import json
 import time
 from pathlib import Path
 
@@ -30,6 +29,7 @@ from ssljax.data.sources.moving_faces import moving_faces
 from ssljax.losses.flow import end_point_error
 from ssljax.methods.unsupervised_flow import unsupervised_flow
 from ssljax.solvers import lucas_kanade
+from ssljax.train import writers
 from ssljax.views import warp
 
 SEEDS = flags.DEFINE_integer('seeds', 3, 'Repetitions, with other people each.')
@@ -136,7 +136,7 @@ def main(_):
     for name, value in found['mean'].items():
         print(f'{name:34} {value:.3f}')
     Path(OUT.value).parent.mkdir(parents=True, exist_ok=True)
-    Path(OUT.value).write_text(json.dumps(found, indent=2) + '\n')
+    writers.write_json(Path(OUT.value), found)
 
 
 if __name__ == '__main__':

@@ -18,7 +18,6 @@ what remains is Python between them.
 
 from __future__ import annotations
 
-import json
 import os
 import statistics
 import time
@@ -34,6 +33,7 @@ from absl import app, flags
 from experiments.benchmarks.pillow_views import by_pillow
 from experiments.machine import describe
 from ssljax import methods, models, views
+from ssljax.train import writers
 
 PAIRS = flags.DEFINE_integer('pairs', 15, 'Interleaved pairs of timings.')
 STEPS = flags.DEFINE_integer('steps', 5, 'Timings of the step of WRN-28-2; 0: none.')
@@ -184,7 +184,7 @@ def main(_):
     found['load'] = os.getloadavg()[0]  # beside two cores: what else was running
     found.update(describe())
     Path(OUT.value).parent.mkdir(parents=True, exist_ok=True)
-    Path(OUT.value).write_text(json.dumps(found, indent=2) + '\n')
+    writers.write_json(Path(OUT.value), found)
 
 
 if __name__ == '__main__':

@@ -25,7 +25,6 @@ trainings.
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
@@ -33,6 +32,7 @@ from absl import app, flags
 
 from experiments import report_read
 from experiments.machine import describe
+from ssljax.train import writers
 
 RUNS = flags.DEFINE_multi_string('runs', [], 'Folders of workdirs.')
 OUT = flags.DEFINE_string('out', 'experiments/results/watchers.json', 'Result file.')
@@ -62,7 +62,7 @@ def main(_):
         **describe(),
     }
     Path(OUT.value).parent.mkdir(parents=True, exist_ok=True)
-    Path(OUT.value).write_text(json.dumps(found, indent=2) + '\n')
+    writers.write_json(Path(OUT.value), found)
     print(f'silent on {found["silent"]} of {len(runs)} runs', *spoke)
     sys.exit(bool(spoke or not runs))
 

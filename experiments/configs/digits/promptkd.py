@@ -4,13 +4,14 @@ r"""PromptKD (Li et al. 2024) on digits, an encoder of names trained here for CL
     C=experiments/configs/digits/promptkd.py
     python -m experiments.compare --run --seeds=0,1,2 \
         --out=experiments/results/digits_promptkd --cell="labels alone=$C:labels" \
-        --cell="PromptKD=$C"
+        --cell="PromptKD=$C" --cell="... by vectors of its own=$C:own"
 
 Three disjoint parts of the training rows (parts.json): on the first an encoder of the
 classes' names, letter by letter, learns together with images; its vectors stay. On the
 second a wide network learns to answer by them. The third has no labels: a narrow
 network learns what the wide one answers, in the space of these vectors. After the
-colon: ``labels``, the narrow network on the 40 labels of the split alone.
+colon: ``own`` lets it learn class vectors of its own for that, ``labels`` is the narrow
+network on the 40 labels of the split alone.
 
 Time: not measured.
 Score: not run.
@@ -29,7 +30,7 @@ NAMES = (
 
 
 def get_config(name='promptkd'):
-    """Returns the configuration of 'promptkd' or 'labels'."""
+    """Returns the configuration of 'promptkd', 'own' or 'labels'."""
     config = digits('promptkd', channels=(32, 64), norm='group')
     config.ema = 0.0
     config.parts = ConfigDict(json.loads(PARTS.read_text()))
@@ -84,6 +85,11 @@ def get_config(name='promptkd'):
         }
     )
     config.order = ('names', 'vectors', 'teacher', 'student')
+    if name == 'own':
+        student = config.stages.student
+        student.method, student.answers_from = 'distil', 'teacher'
+        student.args = {'target_from': 'answers', 'temperature': 1.0, 'ratio': 4.0}
+        del student.given, student.teacher_from
     if name == 'labels':
         config.order = ('alone',)
     return config
