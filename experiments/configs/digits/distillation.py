@@ -11,6 +11,10 @@ r"""Distillation on digits: every loss, by one teacher, at all labels and at 40.
         --cell="AT=$C:attention$labels" --cell="RKD=$C:relations$labels" \
         --cell="CRD=$C:contrast$labels" --cell="KD and cosine=$C:kd_cosine$labels" \
         --cell="KD++=$C:norm_direction$labels"; done
+    for labels in '' _full; do python -m experiments.compare --run \
+        --seeds=0,1,2,3,4,5,6,7,8,9 \
+        --out=experiments/results/digits_kd_plus_plus$labels \
+        --cell="KD=$C:kd$labels" --cell="KD++=$C:norm_direction$labels"; done
 
 After the colon one of ``NAMES``; ``kd_full`` is that at all labels. The teacher learns
 from all 1097 training labels, whatever the student has: it stands for a network that
@@ -19,8 +23,13 @@ labelled ones, whose classes DKD and KD++ then know. FitNets, AT, RKD and CRD st
 beside the labels alone, KD++ beside KD. ``kd_kept`` reads what the teacher answered
 once on images as they are, ``kd_plain`` runs it on these.
 
-Time: not measured.
-Score: not run.
+Time: 20 to 50 s a run on a core of a busy 2-core CPU.
+Score: the student has 76.9 ± 4.5 % test accuracy by 40 labels alone, 3 seeds, the
+  teacher 99.1. KD of its answers on all images gains 20.3 ± 4.5 points, every loss of
+  answers 17 or more, RKD 17.3 ± 4.3, CRD 10.3 ± 8.8, features beside the labels 5 to 9.
+  With all labels (95.0 ± 2.0) JS gains 1.1 ± 0.6, KD and cosine 1.7 ± 2.2. That KD++ is
+  better than KD is not confirmed: 0.0 ± 0.6 points at 40 labels and 0.3 ± 0.7 at all,
+  10 seeds (experiments/results/digits_distillation, _full and digits_kd_plus_plus).
 """
 
 from experiments.configs.digits.common import ConfigDict, digits
