@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from sklearn.datasets import load_digits
 
 from experiments.configs.digits import dho, distillation, promptkd
 from ssljax.methods import catalogue
@@ -36,3 +37,12 @@ def test_parts_of_the_digits_do_not_overlap(root):
     rows = [row for part in parts.values() for row in part]
     assert set(parts) == {'encoder', 'teacher', 'student'}
     assert len(rows) == len(set(rows)) and set(rows) == set(split['train'])
+
+
+def test_the_teacher_of_eight_classes_sees_no_other(root):
+    folder = root / 'experiments' / 'configs' / 'digits'
+    eight = json.loads((folder / 'eight.json').read_text())
+    split = json.loads((folder / 'split.json').read_text())
+    assert eight['hash'] == split['hash']
+    label = load_digits().target
+    assert eight['eight'] == sorted(row for row in split['train'] if label[row] < 8)

@@ -13,8 +13,11 @@ network learns what the wide one answers, in the space of these vectors. After t
 colon: ``own`` lets it learn class vectors of its own for that, ``labels`` is the narrow
 network on the 40 labels of the split alone.
 
-Time: not measured.
-Score: not run.
+Time: about 40 s a run on a core of a busy 2-core CPU.
+Score: test accuracy 95.6 ± 2.5 %, 3 seeds, 22.9 ± 2.0 points over the 40 labels alone;
+  by class vectors of its own 95.8 ± 3.1: with ten classes that both know, that the
+  vectors are the teacher's makes no difference
+  (experiments/results/digits_promptkd/table.md).
 """
 
 import json
