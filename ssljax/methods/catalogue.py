@@ -178,7 +178,14 @@ ROWS = (
         33,
         program='stages:stages',
     ),
-    _row('dho', 'DHO', '2025, arXiv 2505.07675', 29, program='stages:stages'),
+    _row(
+        'dho',
+        'DHO',
+        '2025, arXiv 2505.07675',
+        29,
+        program='stages:stages',
+        level='proof',
+    ),
     _row(
         'stages',
         'Pretrain, fine-tune, distil',

@@ -17,9 +17,15 @@ nothing here. Behind a colon, what to buy instead: ``random``, ``entropy``, ``ma
         --cell="entropy=$at:entropy" --cell="margin=$at:margin" \
         --cell="class-balanced=$at:class_balanced" --cell="BADGE=$at:badge"
     python -m experiments.curves --by_round --results=$out --out=$out/curves
+    python -m experiments.compare --run --seeds=0,1,2,3,4,5,6,7,8,9 \
+        --out=experiments/results/digits_pcoreset --cell="random=$at:random" \
+        --cell="PCoreSet=$at"
 
-Time: not measured.
-Score: not run.
+Time: about 50 s a run on a core of a busy 2-core CPU.
+Score: test accuracy with 50 labels 93.8 ± 2.6 %, 5 seeds; in each above entropy, by 2.2
+  ± 2.3 points; coreset, BADGE and margin are as good (93.4, 93.2, 94.4). Over random
+  6.3 ± 3.8 points, 10 seeds, with 30 labels 6.0 ± 4.1
+  (experiments/results/digits_active_kd and digits_pcoreset).
 """
 
 from experiments.configs.digits.common import ConfigDict, digits

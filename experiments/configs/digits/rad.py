@@ -11,12 +11,15 @@ instead: ``margin``, ``entropy``, ``coreset``, ``random``.
 ::
 
     at=experiments/configs/digits/rad.py
-    python -m experiments.compare --run --seeds=0,1,2 \
+    python -m experiments.compare --run --seeds=0,1,2,3,4,5,6,7,8,9 \
         --out=experiments/results/digits_rad --cell="random=$at:random" \
         --cell="RAD=$at" --cell="margin=$at:margin" --cell="entropy=$at:entropy"
 
-Time: not measured.
-Score: not run.
+Time: about 30 s a run on a core of a busy 2-core CPU.
+Score: test accuracy 86.8 ± 1.1 %, 10 seeds, 1.6 ± 1.4 points over margin, 6.0 ± 2.3
+  over entropy, 1.1 ± 1.4 over random. Of the labels learnt by the last round 81.9 % are
+  right, 71.8 by margin, 68.9 by entropy, 90.5 at random
+  (experiments/results/digits_rad/table.md).
 """
 
 from experiments.configs.digits.common import ConfigDict, digits

@@ -20,8 +20,15 @@ STRONG = {
 }
 
 
-def hippocampus(method: str, **args) -> ConfigDict:
-    """Returns the shared configuration with a method and its arguments."""
+def hippocampus(method: str, *, alike: bool = False, **args) -> ConfigDict:
+    """Returns the shared configuration with a method and its arguments.
+
+    Args:
+      method: name in the catalogue.
+      alike: whether unlabelled rows are seen as labelled ones are, for methods that
+        teach on the view that they ask; see ``left_atrium.common``.
+      **args: the builder's arguments.
+    """
     config = base(
         'scratch/hippocampus_half.npz',
         method,
@@ -34,6 +41,8 @@ def hippocampus(method: str, **args) -> ConfigDict:
         },
         **args,
     )
+    if alike:
+        config.views.unlabelled_weak = STRONG
     config.task = ConfigDict({'name': 'segmentation'})
     config.labels = 6  # volumes
     config.reading = {'validation': 10}

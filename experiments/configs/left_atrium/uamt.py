@@ -13,6 +13,6 @@ from experiments.configs.left_atrium.common import left_atrium
 
 def get_config():
     """Returns the configuration."""
-    config = left_atrium('uamt', passes=4, weight=1.0, ratio=1.0)
+    config = left_atrium('uamt', alike=True, passes=4, weight=1.0, ratio=1.0)
     config.ramp = 0.4
     return config
