@@ -5,11 +5,10 @@
 One direction only: ``--config.stages.train.args.inward=False``; every component:
 ``--config.stages.train.args.largest=False``
 
-Time: about 1.5 min on a core of a busy 2-core CPU.
-Score: Dice 0.693 ± 0.088 on the test scans, 3 seeds, 0.009 ± 0.053 over the masks
-  alone on weak views (experiments/results/left_atrium/table.md); after 500 + 1500
-  steps 0.712 ± 0.068, 0.010 ± 0.060 over them (.../left_atrium_2000/table.md). The
-  paper's gain, after 17000 steps of whole volumes, is not confirmed.
+Time: about 9 min on a core of a busy 2-core CPU.
+Score: Dice 0.793 ± 0.043 on the test scans, 3 seeds, -0.010 ± 0.033 over the masks alone
+  on the same views (experiments/results/left_atrium/table.md). The paper's gain, after
+  17000 steps of whole volumes, is not confirmed.
 """
 
 from experiments.configs.copy_paste import in_two_stages

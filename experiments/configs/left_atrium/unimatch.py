@@ -5,10 +5,9 @@
 Strong views only: ``--config.args.feature_weight=0.``; no boxes:
 ``--config.args.boxes=0.``; by cross-entropy: ``--config.args.form=cross_entropy``
 
-Time: about 4.4 min on a core of a busy 2-core CPU.
-Score: Dice 0.780 ± 0.029 on the test scans, 3 seeds, 0.096 ± 0.083 over the masks
-  alone on weak views, -0.006 ± 0.054 on strong ones: its gain is its strong view
-  (experiments/results/left_atrium/table.md).
+Time: about 15 min on a core of a busy 2-core CPU.
+Score: Dice 0.802 ± 0.042 on the test scans, 3 seeds, -0.001 ± 0.021 over the masks alone
+  on the same views (experiments/results/left_atrium/table.md).
 """
 
 from experiments.configs.left_atrium.common import left_atrium
