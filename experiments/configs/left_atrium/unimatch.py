@@ -6,8 +6,8 @@ Strong views only: ``--config.args.feature_weight=0.``; no boxes:
 ``--config.args.boxes=0.``; by cross-entropy: ``--config.args.form=cross_entropy``
 
 Time: about 15 min on a core of a busy 2-core CPU.
-Score: Dice 0.802 ± 0.042 on the test scans, 3 seeds, -0.001 ± 0.021 over the masks alone
-  on the same views (experiments/results/left_atrium/table.md).
+Score: Dice 0.802 ± 0.042 on the test scans, 3 seeds, -0.001 ± 0.021 over the masks
+  alone on the same views (experiments/results/left_atrium/table.md).
 """
 
 from experiments.configs.left_atrium.common import left_atrium
