@@ -7,8 +7,8 @@ One direction only: ``--config.stages.train.args.inward=False``; every component
 
 Time: about 9 min on a core of a busy 2-core CPU.
 Score: Dice 0.793 ± 0.043 on the test scans, 3 seeds, -0.010 ± 0.033 over the masks
-  alone on the same views (experiments/results/left_atrium/table.md). The paper's gain, after
-  17000 steps of whole volumes, is not confirmed.
+  alone on the same views (experiments/results/left_atrium/table.md). The paper's gain,
+  after 17000 steps of whole volumes, is not confirmed.
 """
 
 from experiments.configs.copy_paste import in_two_stages
