@@ -47,7 +47,6 @@ class Trial(NamedTuple):
     networks: dict[str, int | str] = {}  # further ones: argument -> answers, or name
     given: dict[str, Any] = {}  # what init can't do without: name -> its network, or it
     kind: str = 'classes'  # of task, or 'boxes', 'landmarks', 'clips', 'masks'...
-    variant: bool = False  # of another trial, which goes through DEAR for both
 
 
 def at_clients(network, **options):
@@ -74,34 +73,22 @@ TRIALS = {
     'pseudo_label': Trial(methods.pseudo_label, ('weak',), LOW),
     'pi_model': Trial(methods.pi_model, ('weak',), {'weight': RAMP}),
     'mean_teacher': Trial(methods.mean_teacher, ('weak',), {'weight': RAMP}),
-    'mean_teacher_boxes': Trial(
-        methods.mean_teacher, ('weak',), kind='boxes', variant=True
-    ),
+    'mean_teacher_boxes': Trial(methods.mean_teacher, ('weak',), kind='boxes'),
     'mean_teacher_landmarks': Trial(
-        methods.mean_teacher,
-        ('weak',),
-        {'weight': RAMP},
-        kind='landmarks',
-        variant=True,
+        methods.mean_teacher, ('weak',), {'weight': RAMP}, kind='landmarks'
     ),
     'fixmatch': Trial(methods.fixmatch, ('strong',), LOW | {'ratio': 1.0}),
     'fixmatch_aligned': Trial(
-        methods.fixmatch,
-        ('strong',),
-        LOW | {'ratio': 1.0, 'prior': 'labels'},
-        variant=True,
+        methods.fixmatch, ('strong',), LOW | {'ratio': 1.0, 'prior': 'labels'}
     ),
     'fixmatch_mixup': Trial(
         methods.fixmatch, ('strong',), LOW | {'ratio': 1.0, 'mixup': 0.75}
     ),
-    'mean_teacher_mixup': Trial(
-        methods.mean_teacher, ('weak',), {'mixup': 1.0}, variant=True
-    ),
+    'mean_teacher_mixup': Trial(methods.mean_teacher, ('weak',), {'mixup': 1.0}),
     'deep_co_training_mixup': Trial(
         methods.deep_co_training,
         ('weak',),
         {'size': 0.1, 'ratio': 1.0, 'mixup': 1.0},
-        variant=True,
     ),
     'mixmatch': Trial(methods.mixmatch, ('weak', 'weak2'), {'weight': RAMP}),
     'remixmatch': Trial(
@@ -147,10 +134,9 @@ TRIALS = {
         | {'ratio': 1.0, 'labelled_rows': B, 'momentum': 0.0}
         | {'target_from': 'teacher', 'teacher': teachers.ema(0.9)},
         networks={'projector': 4},
-        variant=True,
     ),
     'noisy_student_first': Trial(  # nobody has answered yet
-        methods.noisy_student, (), {'ratio': 1.0, 'rows': B}, variant=True
+        methods.noisy_student, (), {'ratio': 1.0, 'rows': B}
     ),
     'noisy_student': Trial(after_a_teacher, ('strong',), {'ratio': 1.0, 'rows': B}),
     'multiaugs': Trial(
@@ -209,18 +195,11 @@ TRIALS = {
         networks={'tracker': 'flow'},
         given={'tracker': 'tracker'},
         kind='clips',
-        variant=True,
     ),
     'mean_teacher_masks': Trial(
-        methods.mean_teacher,
-        ('weak',),
-        {'weight': RAMP},
-        kind='masks',
-        variant=True,
+        methods.mean_teacher, ('weak',), {'weight': RAMP}, kind='masks'
     ),
-    'fst_masks': Trial(
-        methods.fst, ('strong',), LOW | {'ahead': 1}, kind='masks', variant=True
-    ),
+    'fst_masks': Trial(methods.fst, ('strong',), LOW | {'ahead': 1}, kind='masks'),
     'uamt': Trial(
         methods.uamt,
         ('weak',),
@@ -228,9 +207,7 @@ TRIALS = {
         kind='masks',
     ),
     'cps': Trial(methods.cps, ('weak',), {'weight': RAMP}, kind='masks'),
-    'cps_dice': Trial(
-        methods.cps, ('weak',), {'form': 'dice'}, kind='masks', variant=True
-    ),
+    'cps_dice': Trial(methods.cps, ('weak',), {'form': 'dice'}, kind='masks'),
     'unimatch': Trial(
         methods.unimatch,
         ('weak', 'strong', 'strong2')
@@ -275,7 +252,7 @@ TRIALS = {
         kind='masks',
     ),
     'two_update': Trial(methods.two_update, ('strong', 'weak2'), LOW),
-    'fst_deep': Trial(methods.fst, ('strong',), LOW | {'ahead': 1}, variant=True),
+    'fst_deep': Trial(methods.fst, ('strong',), LOW | {'ahead': 1}),
     'fst_wide': Trial(methods.fst, ('strong',), LOW | {'ahead': 2, 'look': 'wide'}),
     'adversarial': Trial(methods.adversarial, ('weak',), networks={'critic': 1}),
     'simclr': Trial(methods.simclr, ('strong', 'strong2'), networks={'projector': 4}),
@@ -291,7 +268,6 @@ TRIALS = {
         {'on': 'labelled', 'loss': 'dkd', 'label_weight': RAMP},
         networks={'teacher_network': 3},
         given={'teacher': 'teacher_network'},
-        variant=True,
     ),
     'distil_features': Trial(
         methods.distil_features,
@@ -415,8 +391,6 @@ def pytest_generate_tests(metafunc):
     if 'case' in metafunc.fixturenames:
         method = metafunc.config.getoption('--method', None)
         names = [method] if method else TRIALS
-        if not method and metafunc.function in DEAR:
-            names = [name for name, trial in TRIALS.items() if not trial.variant]
         metafunc.parametrize('case', names, indirect=True, scope='module')
 
 
@@ -587,10 +561,3 @@ def test_lowers_for_tpu(case):
     state = case.init(jax.random.key(5), case.raw())
     traced = jax.jit(case.method.step, donate_argnums=0).trace(state, case.raw())
     assert 'stablehlo' in traced.lower(lowering_platforms=('tpu',)).as_text()
-
-
-DEAR = (  # to compile
-    test_seeds_are_a_batch_axis,
-    test_eight_devices_are_one,
-    test_eight_devices_by_shard_map_are_one,
-)
