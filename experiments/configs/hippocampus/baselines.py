@@ -12,8 +12,8 @@ Score: Dice of Mean Teacher 0.772 Â± 0.039 on the test volumes, 3 seeds, 0.048 Â
   few for it (experiments/results/hippocampus/table.md). The others: not run.
 """
 
-from experiments.configs.copy_paste import in_two_stages
 from experiments.configs.hippocampus.common import hippocampus
+from experiments.configs.segmentation import in_two_stages
 
 ARGS = {
     'mean_teacher': {'student_view': 'strong', 'weight': 1.0, 'joint': True},

@@ -10,6 +10,7 @@ to choose by (``python -m experiments.unpack --set=hippocampus_half
 from ml_collections import ConfigDict
 
 from experiments.configs.base import base
+from experiments.configs.segmentation import views_of
 
 SPACE = {
     'affine3d': {'degrees': 15.0, 'scale': (0.9, 1.1)},
@@ -25,24 +26,16 @@ def hippocampus(method: str, *, alike: bool = False, **args) -> ConfigDict:
 
     Args:
       method: name in the catalogue.
-      alike: whether unlabelled rows are seen as labelled ones are, for methods that
-        teach on the view that they ask; see ``left_atrium.common``.
+      alike: see ``views_of``.
       **args: the builder's arguments.
     """
     config = base(
         'scratch/hippocampus_half.npz',
         method,
         network={'name': 'unet', 'axes': 3, 'channels': (8, 16, 32)},
-        views={
-            'weak': SPACE,
-            'strong': STRONG,
-            'labelled_weak': STRONG,
-            'partner_labelled_weak': STRONG,
-        },
+        views=views_of(SPACE, STRONG, alike=alike),
         **args,
     )
-    if alike:
-        config.views.unlabelled_weak = STRONG
     config.task = ConfigDict({'name': 'segmentation'})
     config.labels = 6  # volumes
     config.reading = {'validation': 10}

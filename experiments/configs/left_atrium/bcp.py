@@ -11,8 +11,8 @@ Score: Dice 0.793 ± 0.043 on the test scans, 3 seeds, -0.010 ± 0.033 over the 
   after 17000 steps of whole volumes, is not confirmed.
 """
 
-from experiments.configs.copy_paste import in_two_stages
 from experiments.configs.left_atrium.common import left_atrium
+from experiments.configs.segmentation import in_two_stages
 
 
 def get_config():

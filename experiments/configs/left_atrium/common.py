@@ -11,6 +11,7 @@ from ``left_atrium``.
 from ml_collections import ConfigDict
 
 from experiments.configs.base import base
+from experiments.configs.segmentation import views_of
 
 SPACE = {
     'flip_vertical': {},
@@ -29,26 +30,16 @@ def left_atrium(method: str, *, alike: bool = False, **args) -> ConfigDict:
 
     Args:
       method: name in the catalogue.
-      alike: whether unlabelled rows are seen as labelled ones are, for methods that
-        teach on the view that they ask. Otherwise a network can tell the streams apart
-        by their greys: CPS then learnt to answer plain images with atrium everywhere,
-        where both of its networks agree (Dice 0.24 on validation).
+      alike: see ``views_of``.
       **args: the builder's arguments.
     """
     config = base(
         'scratch/left_atrium_half.npz',
         method,
         network={'name': 'unet', 'channels': (8, 16, 32, 64)},
-        views={
-            'weak': SPACE,
-            'strong': STRONG,
-            'labelled_weak': STRONG,
-            'partner_labelled_weak': STRONG,
-        },
+        views=views_of(SPACE, STRONG, alike=alike),
         **args,
     )
-    if alike:
-        config.views.unlabelled_weak = STRONG
     config.task = ConfigDict({'name': 'segmentation'})
     config.labels = 4  # scans
     config.reading = {'validation': 32}  # slices of 8 scans
