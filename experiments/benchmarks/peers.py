@@ -23,7 +23,6 @@ from absl import app, flags
 from torch.utils import data
 
 from experiments.benchmarks.pillow_views import strong_by_pillow, weak_by_pillow
-from ssljax.train import writers
 
 BATCH = flags.DEFINE_integer('batch', 64, 'Labelled rows.')
 RATIO = flags.DEFINE_integer('ratio', 7, 'Unlabelled rows for each, mu.')
@@ -187,6 +186,7 @@ def main(_):
     import jax
 
     from experiments.machine import describe
+    from ssljax.train import writers
 
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (N, 32, 32, 3)).astype(np.uint8)

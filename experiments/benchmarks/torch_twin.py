@@ -19,8 +19,6 @@ from pathlib import Path
 
 from absl import app, flags
 
-from ssljax.train import writers
-
 BATCH = flags.DEFINE_integer('batch', 16, 'Labelled rows.')
 RATIO = flags.DEFINE_integer('ratio', 7, 'Unlabelled rows for each, mu.')
 DEPTH = flags.DEFINE_integer('depth', 28, 'Of the WRN.')
@@ -128,6 +126,7 @@ def main(_):
 
     from experiments.benchmarks import torch_wrn
     from experiments.machine import describe
+    from ssljax.train import writers
 
     random, device = np.random.default_rng(0), jax.default_backend()
     device = 'cuda' if device == 'gpu' else device

@@ -20,8 +20,8 @@ Time: about 30 s a run on a core of a busy 2-core CPU.
 Score: test accuracy 95.6 ± 1.7 %, 5 seeds, 0.4 ± 2.1 points below KD of the two classes
   and as the labels alone: the paper's gain is contradicted at this scale. Any
   directions, and those that the head sees too, do as well
-  (experiments/results/digits_lelp/table.md). Nor is it with 20 images, on validation:
-  72.2 and 72.8 %.
+  (experiments/results/digits_lelp/table.md). With 20 images, on validation,
+  LELP has 72.2 % and KD 72.8, 3 seeds.
 """
 
 from experiments.configs.digits.common import ConfigDict, digits

@@ -4,8 +4,8 @@
 
 Every site alike, as in Mean Teacher: ``--config.stages.anatomy.args.gamma=0.``
 
-Time: about 1.6 min on a core of a busy 2-core CPU, in half of the steps.
-Score: Dice 0.653 ± 0.170 on the test scans after 200 + 400 steps, 3 seeds; with every
+Time: about 1.6 min on a core of a busy 2-core CPU, 200 + 400 steps.
+Score: after these, labels on weak views, Dice 0.653 ± 0.170, 3 seeds; with every
   site alike 0.644 ± 0.144: no difference that they show (0.009 ± 0.034;
   experiments/results/left_atrium_systems/table.md).
 """

@@ -2,7 +2,7 @@
 
     python -m experiments.train --config=experiments/configs/left_atrium/supervised.py
 
-Time: about 2 min on a core of a busy 2-core CPU.
+Time: about 3 min on a core of a busy 2-core CPU.
 Score: Dice 0.803 ± 0.026 on the test scans, 3 seeds, each with 4 scans of its own; with
   all 72 (--config.labels=72) 0.832 ± 0.026: there is little that other scans could
   teach at this size (experiments/results/left_atrium/table.md). On weak views, in 800
