@@ -16,16 +16,16 @@ network, differentiated; a frozen one gives each back as soon as the next is the
 from __future__ import annotations
 
 import statistics
-import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 import optax
 from absl import app, flags
 
+from experiments.benchmarks.turns import in_turn, quotient
 from experiments.machine import describe
 from ssljax import losses, methods, models
 from ssljax.targets.top_answers import top_answers
@@ -104,28 +104,18 @@ def measure(rounds: int, inner: int) -> dict[str, Any]:
         held[name] = memory(step) | {'flops': step.cost_analysis()['flops']}
         runs[name] = [step, state, batch]
 
-    def timing(name):
+    def steps(name):
         step, state, batch = runs[name]
-        start = time.perf_counter()
         for _ in range(inner):
             state, metrics = step(state, batch)
-        jax.block_until_ready(state)
-        runs[name][1] = state
+        runs[name][1] = jax.block_until_ready(state)
         last[name] = float(metrics['loss'])
-        return (time.perf_counter() - start) / inner
 
-    for name in runs:
-        timing(name)
-    seconds: dict[str, list[float]] = {name: [] for name in runs}
-    for turn in range(rounds):
-        for name in list(runs)[:: 1 if turn % 2 else -1]:
-            seconds[name].append(timing(name))
-    online = np.array(seconds['teacher'])
-    ratios = {
-        name: np.quantile(online / np.array(x), [0.25, 0.5, 0.75]).tolist()
-        for name, x in seconds.items()
-        if name != 'teacher'
-    }
+    seconds = in_turn({name: partial(steps, name) for name in runs}, rounds)
+    ratios = {}
+    for name in ('answers', 'top_answers'):
+        median, (low, high) = quotient(seconds['teacher'], seconds[name])
+        ratios[name] = [low, median, high]
     image = found['teacher'][1]['unlabelled']['weak']['image']
     return {
         'what': f'{ROWS} images of {SIDE}x{SIDE}x3, {CLASSES} classes, small_cnn '
@@ -133,7 +123,7 @@ def measure(rounds: int, inner: int) -> dict[str, Any]:
         'rounds': rounds,
         'steps_a_timing': inner,
         'milliseconds_median': {
-            n: 1e3 * statistics.median(x) for n, x in seconds.items()
+            n: 1e3 * statistics.median(x) / inner for n, x in seconds.items()
         },
         'faster_than_teacher_quartiles': ratios,
         'mebibytes': held,

@@ -11,7 +11,6 @@ turn, A B A B ...; the states of both ways are compared at the end.
 from __future__ import annotations
 
 import statistics
-import time
 from pathlib import Path
 
 import jax
@@ -20,6 +19,7 @@ import numpy as np
 import optax
 from absl import app, flags
 
+from experiments.benchmarks import turns
 from experiments.machine import describe
 from ssljax import methods, models, teachers, views
 from ssljax.data import Arrays, in_memory
@@ -78,11 +78,6 @@ def main(_):
             together, _ = every(together, batch)
         jax.block_until_ready(together)
 
-    def seconds(run):
-        began = time.perf_counter()
-        run()
-        return time.perf_counter() - began
-
     in_turn(), at_once()  # compiles; the comparison is of these first steps
     stacked = jax.tree.map(lambda *x: jnp.stack(x), *apart)
     apart_most = max(
@@ -93,22 +88,16 @@ def main(_):
             strict=True,
         )
     )
-    pairs = []
-    for pair in range(PAIRS.value):
-        order = (in_turn, at_once) if pair % 2 == 0 else (at_once, in_turn)
-        took = {run: seconds(run) for run in order}
-        pairs.append((took[at_once], took[in_turn]))
-    ratios = [a / b for a, b in pairs]
-    low, _, high = statistics.quantiles(ratios, n=4)
+    seconds = turns.in_turn({'at once': at_once, 'in turn': in_turn}, PAIRS.value)
+    median, (low, high) = turns.quotient(seconds['at once'], seconds['in turn'])
     found = {
         'what': f'FixMatch, small_cnn (32, 64), 8x8x1, {SEEDS.value} seeds, '
         f'{STEPS.value} steps a timing, float32',
         'pairs': PAIRS.value,
-        'at_once_over_in_turn': statistics.median(ratios),
+        'at_once_over_in_turn': median,
         'quartiles': [low, high],
         'seconds_median': {
-            'at once': statistics.median(a for a, _ in pairs),
-            'in turn': statistics.median(b for _, b in pairs),
+            name: statistics.median(took) for name, took in seconds.items()
         },
         'largest_difference': apart_most,
         **describe(),

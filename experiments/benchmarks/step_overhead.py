@@ -18,7 +18,6 @@ which the compiled cost analysis would show.
 from __future__ import annotations
 
 import statistics
-import time
 from functools import partial
 from pathlib import Path
 
@@ -28,6 +27,7 @@ import optax
 from absl import app, flags
 
 from experiments.benchmarks import landmarks_by_hand, volumes_by_hand
+from experiments.benchmarks.turns import in_turn, quotient
 from experiments.machine import describe
 from ssljax import methods, models, teachers
 from ssljax.train import sharding, writers
@@ -154,33 +154,22 @@ def measure(case: tuple, pairs: int, inner: int) -> dict:
         }
         runs[name] = [jitted, state]
 
-    def timing(name):
+    def steps(name):
         jitted, state = runs[name]
-        start = time.perf_counter()
         for _ in range(inner):
-            state, metrics = jitted(state, placed[name])
-        jax.block_until_ready(state)
-        runs[name][1] = state
-        return (time.perf_counter() - start) / inner
+            state, _ = jitted(state, placed[name])
+        runs[name][1] = jax.block_until_ready(state)
 
-    for name in runs:
-        timing(name)
-    ratios, seconds = [], {name: [] for name in runs}
-    for pair in range(pairs):
-        order = list(runs) if pair % 2 == 0 else list(runs)[::-1]
-        took = {name: timing(name) for name in order}
-        ratios.append(took['library'] / took['by hand'])
-        for name in runs:
-            seconds[name].append(took[name])
-    quartiles = statistics.quantiles(ratios, n=4)
+    seconds = in_turn({name: partial(steps, name) for name in runs}, pairs)
+    median, quartiles = quotient(seconds['library'], seconds['by hand'])
     return {
         'what': what,
         'pairs': pairs,
         'steps_a_timing': inner,
-        'ratio_median': statistics.median(ratios),
-        'ratio_quartiles': [quartiles[0], quartiles[2]],
+        'ratio_median': median,
+        'ratio_quartiles': quartiles,
         'milliseconds_median': {
-            name: 1e3 * statistics.median(x) for name, x in seconds.items()
+            name: 1e3 * statistics.median(x) / inner for name, x in seconds.items()
         },
         'cost': costs,
         'traces': traces,

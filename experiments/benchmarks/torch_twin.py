@@ -14,10 +14,11 @@ from __future__ import annotations
 import functools
 import os
 import statistics
-import time
 from pathlib import Path
 
 from absl import app, flags
+
+from experiments.benchmarks.turns import in_turn, quotient
 
 BATCH = flags.DEFINE_integer('batch', 16, 'Labelled rows.')
 RATIO = flags.DEFINE_integer('ratio', 7, 'Unlabelled rows for each, mu.')
@@ -174,23 +175,14 @@ def main(_):
             }
             rows.append(found)
         runs = {'ours': mine, **theirs}
-        took: dict[str, list[float]] = {name: [] for name in runs}
-        for pair in range(PAIRS.value + 1):
-            order = list(runs) if pair % 2 == 0 else list(runs)[::-1]
-            for name in order:
-                start = time.perf_counter()
-                runs[name]()
-                if pair:
-                    took[name].append(time.perf_counter() - start)
+        took = in_turn(runs, PAIRS.value)
         for found in rows[-len(ways) :]:
-            pairs = zip(took[found['torch']], took['ours'], strict=True)
-            ratios = [a / b for a, b in pairs]
-            low, _, high = statistics.quantiles(ratios, n=4)
+            speed, quartiles = quotient(took[found['torch']], took['ours'])
             found |= {
                 'seconds_ours': statistics.median(took['ours']),
                 'seconds_torch': statistics.median(took[found['torch']]),
-                'speed_against_torch': statistics.median(ratios),
-                'quartiles': [low, high],
+                'speed_against_torch': speed,
+                'quartiles': quartiles,
             }
     print(f'{"passes":>10} {"torch":>14} {"ours s":>7} {"torch s":>8} {"speed":>6}')
     for found in rows:

@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import os
 import statistics
-import time
 from functools import partial
 from pathlib import Path
 
@@ -31,6 +30,7 @@ import optax
 from absl import app, flags
 
 from experiments.benchmarks.pillow_views import by_pillow
+from experiments.benchmarks.turns import in_turn, quotient
 from experiments.machine import describe
 from ssljax import methods, models, views
 from ssljax.train import writers
@@ -59,23 +59,18 @@ def pair(side: int):
     return jax.jit(run)
 
 
-def seconds(run) -> float:
-    """Of one call."""
-    start = time.perf_counter()
-    jax.block_until_ready(run())
-    return time.perf_counter() - start
-
-
-def in_turn(first, second, pairs: int) -> dict:
+def compared(first, second, pairs: int) -> dict:
     """Medians of two calls' seconds, and of the ratio first / second, pair by pair."""
-    seconds(first), seconds(second)  # compiles
-    times = [(seconds(first), seconds(second)) for _ in range(pairs)]
-    ratios = sorted(a / b for a, b in times)
-    quarter = len(ratios) // 4
+    runs = {
+        'first': lambda: jax.block_until_ready(first()),
+        'second': lambda: jax.block_until_ready(second()),
+    }
+    seconds = in_turn(runs, pairs)
+    ratio, quartiles = quotient(seconds['first'], seconds['second'])
     return {
-        'seconds': [statistics.median(x) for x in zip(*times, strict=True)],
-        'ratio': statistics.median(ratios),
-        'ratio_quartiles': [ratios[quarter], ratios[-1 - quarter]],
+        'seconds': [statistics.median(took) for took in seconds.values()],
+        'ratio': ratio,
+        'ratio_quartiles': quartiles,
     }
 
 
@@ -85,7 +80,7 @@ def throughput(side: int, rows: int) -> dict:
     noise = rng.normal(size=(rows, side, side, 3)) * 40 + 120
     images = np.clip(noise, 0, 255).astype(np.uint8)
     key, device, run = jax.random.key(0), jnp.asarray(images), pair(side)
-    found = in_turn(lambda: by_pillow(images), lambda: run(key, device), PAIRS.value)
+    found = compared(lambda: by_pillow(images), lambda: run(key, device), PAIRS.value)
     return {
         'rows': rows,
         'pairs_per_second': {
@@ -104,7 +99,9 @@ def branches(rows: int = 128) -> dict:
     policy = views.randaugment(2)
     both = jax.jit(lambda keys, x: jax.vmap(policy.fun)(keys, {'image': x}))
     loop = jax.jit(lambda keys, x: jax.vmap(policy)(keys, {'image': x}))
-    found = in_turn(lambda: both(keys, images), lambda: loop(keys, images), PAIRS.value)
+    found = compared(
+        lambda: both(keys, images), lambda: loop(keys, images), PAIRS.value
+    )
     first, second = (x / rows * 1e6 for x in found['seconds'])
     return {'selected': first, 'row by row': second, 'ratio': found['ratio']}
 
@@ -125,7 +122,7 @@ def resampling() -> dict:
         return views.resample(image, matrix)
 
     first, second = (jax.jit(lambda f=f: jax.vmap(f)(images)) for f in (mapped, taken))
-    found = in_turn(first, second, PAIRS.value)
+    found = compared(first, second, PAIRS.value)
     return {'ratio': found['ratio'], 'ratio_quartiles': found['ratio_quartiles']}
 
 
@@ -149,7 +146,7 @@ def share_of_a_step(times: int) -> dict:
     batch = prepare(jax.random.key(0), raw)
     state = method.init(jax.random.key(1), batch)
     step = jax.jit(method.step)
-    found = in_turn(
+    found = compared(
         lambda: prepare(jax.random.key(0), raw), lambda: step(state, batch), times
     )
     first, second = found['seconds']

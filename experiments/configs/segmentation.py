@@ -4,22 +4,35 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
+from ssljax.methods.parts import check_choice
 
-def views_of(weak: dict, strong: dict, *, alike: bool) -> dict[str, Any]:
-    """Returns views by name: labels are learnt on strong ones, whatever the method.
+
+def views_of(weak: dict, strong: dict, labels: str) -> dict[str, Any]:
+    """Returns views by name, as an experiment wants labels to be learnt.
 
     Args:
       weak: the view that teachers are asked on.
       strong: the other one.
-      alike: whether unlabelled rows are seen as labelled ones are, for methods that
-        teach on the view that they ask. Otherwise a network can tell the streams apart
-        by their greys: CPS then learnt to answer plain images of the left atrium with
-        atrium everywhere, where both of its networks agree (Dice 0.24 on validation,
-        one seed).
+      labels: 'strong', on strong views, whatever the method; 'alike', where unlabelled
+        rows are seen so as well, for methods that teach on the view that they ask; or
+        'published', on weak ones, as in the papers: what a method gains is there in
+        part what it alone sees of strong views.
+
+    Raises:
+      InputError: if labels is none of these.
+
+    With 'strong' a network can tell the streams apart by their greys: CPS then learnt
+    to answer plain images of the left atrium with atrium everywhere, where both of its
+    networks agree (Dice 0.24 on validation, one seed).
     """
+    check_choice('labels', labels, ('strong', 'alike', 'published'))
     views = {'weak': weak, 'strong': strong}
-    views |= {'labelled_weak': strong, 'partner_labelled_weak': strong}
-    return views | ({'unlabelled_weak': strong} if alike else {})
+    if labels == 'published':
+        return views
+    streams = ['labelled', 'partner_labelled']
+    if labels == 'alike':
+        streams += ['unlabelled', 'partner_unlabelled']
+    return views | {f'{stream}_weak': strong for stream in streams}
 
 
 def in_two_stages(config: ConfigDict) -> ConfigDict:

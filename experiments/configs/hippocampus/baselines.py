@@ -28,7 +28,8 @@ ARGS = {
 
 def get_config(name='mean_teacher'):
     """Returns the configuration of a method."""
-    config = hippocampus(name, alike=name in ('uamt', 'cps'), **ARGS[name])
+    labels = 'alike' if name in ('uamt', 'cps') else 'strong'
+    config = hippocampus(name, labels=labels, **ARGS[name])
     if name in ('mean_teacher', 'uamt', 'cps'):
         config.ramp = 0.4
     return in_two_stages(config) if name == 'bcp' else config

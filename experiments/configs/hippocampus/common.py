@@ -21,19 +21,19 @@ STRONG = {
 }
 
 
-def hippocampus(method: str, *, alike: bool = False, **args) -> ConfigDict:
+def hippocampus(method: str, *, labels: str = 'strong', **args) -> ConfigDict:
     """Returns the shared configuration with a method and its arguments.
 
     Args:
       method: name in the catalogue.
-      alike: see ``views_of``.
+      labels: see ``views_of``.
       **args: the builder's arguments.
     """
     config = base(
         'scratch/hippocampus_half.npz',
         method,
         network={'name': 'unet', 'axes': 3, 'channels': (8, 16, 32)},
-        views=views_of(SPACE, STRONG, alike=alike),
+        views=views_of(SPACE, STRONG, labels),
         **args,
     )
     config.task = ConfigDict({'name': 'segmentation'})

@@ -14,7 +14,7 @@ from experiments.configs.hippocampus.common import hippocampus
 def get_config():
     """Returns the configuration."""
     config = hippocampus(
-        'umct', alike=True, weight=0.2, weighted=True, passes=4, alone=150
+        'umct', labels='alike', weight=0.2, weighted=True, passes=4, alone=150
     )
     config.networks.network.kernel = (1, 3, 3)
     return config

@@ -18,7 +18,7 @@ from experiments.configs.left_atrium.masks import DAMAGED, NETWORK
 
 def get_config():
     """Returns the configuration."""
-    config = left_atrium('anatomy', alike=True)
+    config = left_atrium('anatomy', labels='published')
     config.networks.autoencoder = ConfigDict(NETWORK)
     config.views.damaged = DAMAGED
     config.ramp = 0.4

@@ -15,6 +15,6 @@ from experiments.configs.left_atrium.common import left_atrium
 from experiments.configs.segmentation import in_two_stages
 
 
-def get_config():
-    """Returns the configuration."""
-    return in_two_stages(left_atrium('bcp'))
+def get_config(labels='strong'):
+    """Returns the configuration; labels as ``segmentation.views_of`` has them."""
+    return in_two_stages(left_atrium('bcp', labels=labels))

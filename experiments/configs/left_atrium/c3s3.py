@@ -17,7 +17,11 @@ from experiments.configs.left_atrium.common import left_atrium
 def get_config():
     """Returns the configuration."""
     config = left_atrium(
-        'c3s3', alike=True, weight=0.1, agreement_weight=1.0, contrast_weight=2.0
+        'c3s3',
+        labels='published',
+        weight=0.1,
+        agreement_weight=1.0,
+        contrast_weight=2.0,
     )
     config.networks.partner = ConfigDict({'name': 'vnet'})
     config.networks.partner.update({'channels': (8, 16, 32), 'depths': (1, 2, 2)})

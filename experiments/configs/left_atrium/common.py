@@ -25,19 +25,19 @@ STRONG = {
 }
 
 
-def left_atrium(method: str, *, alike: bool = False, **args) -> ConfigDict:
+def left_atrium(method: str, *, labels: str = 'strong', **args) -> ConfigDict:
     """Returns the shared configuration with a method and its arguments.
 
     Args:
       method: name in the catalogue.
-      alike: see ``views_of``.
+      labels: see ``views_of``.
       **args: the builder's arguments.
     """
     config = base(
         'scratch/left_atrium_half.npz',
         method,
         network={'name': 'unet', 'channels': (8, 16, 32, 64)},
-        views=views_of(SPACE, STRONG, alike=alike),
+        views=views_of(SPACE, STRONG, labels),
         **args,
     )
     config.task = ConfigDict({'name': 'segmentation'})

@@ -13,6 +13,8 @@ from experiments.configs.left_atrium.common import left_atrium
 
 def get_config():
     """Returns the configuration."""
-    config = left_atrium('cps', alike=True, form='cross_entropy', weight=0.5, ratio=1.0)
+    config = left_atrium(
+        'cps', labels='alike', form='cross_entropy', weight=0.5, ratio=1.0
+    )
     config.ramp = 0.4
     return config

@@ -11,4 +11,8 @@ from experiments.configs.left_atrium.common import left_atrium
 
 def get_config():
     """Returns the configuration."""
-    return left_atrium('fst', look='wide', ahead=2, threshold=0.968, ratio=1.0)
+    config = left_atrium(
+        'fst', labels='published', look='wide', ahead=2, threshold=0.968, ratio=1.0
+    )
+    config.steps = 800
+    return config

@@ -18,7 +18,7 @@ def get_config():
     """Returns the configuration."""
     config = left_atrium(
         'rail',
-        alike=True,
+        labels='published',
         weight=20.0,
         teacher_weight=0.5,
         error_weight=0.5,

@@ -12,6 +12,6 @@ Score: Dice 0.803 ± 0.026 on the test scans, 3 seeds, each with 4 scans of its 
 from experiments.configs.left_atrium.common import left_atrium
 
 
-def get_config():
-    """Returns the configuration."""
-    return left_atrium('supervised', view='weak')
+def get_config(labels='strong'):
+    """Returns the configuration; labels as ``segmentation.views_of`` has them."""
+    return left_atrium('supervised', labels=labels, view='weak')
