@@ -30,4 +30,5 @@ def get_config():
     )
     config.task.background = False
     config.ramp = 0.4
+    config.steps = 800
     return config

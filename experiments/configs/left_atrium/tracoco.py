@@ -22,4 +22,5 @@ def get_config():
     config.views = {'crops': {**SPACE, 'overlapping_crops': {'size': (40, 40)}}}
     config.task.background = False
     config.ramp = 0.4
+    config.steps = 800
     return config
