@@ -41,7 +41,8 @@ def get_config(motion='tracker'):
     flow = {
         'method': 'unsupervised_flow',
         'network': {'name': 'flow_cnn'},
-        'steps': 300,
+        'steps': 600,
+        'rates': {'lr': 2e-3, 'decay': 'cosine'},
         'args': {'noise': 8.0},
     }
     if motion == 'tracker':
