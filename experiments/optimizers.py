@@ -26,7 +26,8 @@ def optimizer(spec: Any, steps: int) -> optax.GradientTransformation:
     1708.03888; google-research/simclr, lars_optimizer.py).
 
     Args:
-      spec: 'name', 'lr', 'weight_decay', 'warmup', and as above; 'decay' of ``rate``.
+      spec: 'name', 'lr', 'weight_decay', 'warmup', and as above; 'decay' and 'share'
+        of ``rate``.
       steps: of the fit.
 
     Raises:
@@ -61,8 +62,10 @@ def rate(spec: Any, steps: int) -> Schedule:
 
     It falls as the 7/16 cosine, or to 0 with ``decay='cosine'`` or, as (1 - t/T)^0.9,
     'polynomial'; or to a tenth at 5/8, 3/4 and 7/8 of the way, 'tenths', as where
-    CIFAR-100's networks are distilled.
+    CIFAR-100's networks are distilled. ``share`` is that of the steps in which a
+    network moves, where it waits in others, as RAIL's groups do for each other.
     """
+    steps = round(steps * spec.get('share', 1.0))
     warmup = min(spec.warmup, steps - 1)
     fall = spec.get('decay', '7/16')
     checks.known('optimizer.decay', fall, ('7/16', 'cosine', 'polynomial', 'tenths'))

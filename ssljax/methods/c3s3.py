@@ -89,7 +89,8 @@ def c3s3(
       ship: whose weights ``predict`` uses: 'student' or 'partner'.
 
     Raises:
-      InputError: if share is none; when traced, if the task has other terms.
+      InputError: if share is none; when traced, if the task has other terms or
+        temperature is not above 0.
 
     Source: C3S3 (2025), arXiv 2506.07368; Y-TARL/C3S3, which takes the cosine along the
     last axis of the volume, and not over classes as here.

@@ -68,12 +68,13 @@ def rail(
     itself, over all sites and over all that are wrong. Without labels (CAL): Q is the
     sharpened answer of b, and U draws sites on which both differ to an even answer. The
     best one learns from labels and from its group's teacher alone, whose sharpened
-    answer is :math:`Q_T`. A group's first turn has no Q.
+    answer is :math:`Q_T`. A group's first turn has neither Q nor DFS.
 
     Args:
       network: of the first student of each group, which the group's teacher averages.
       optimizer: one transformation, or one by the names 'student', 'student2' and
-        'residual', 'residual2', alike for twins.
+        'residual', 'residual2', alike for twins. Its schedules see the steps of the
+        group itself, half of all.
       residual: of the second one; None is the same kind from other random weights. In
         the paper, V-Net and a residual network.
       task: ``tasks.segmentation`` with the loss 'dice_ce'.
@@ -90,11 +91,13 @@ def rail(
       ship: 'together', the mean of the four, or the name of one.
 
     Raises:
-      InputError: for an impossible turn; when traced, if the task has no term 'dice'.
+      InputError: for an impossible turn; when traced, if the task has no term 'dice'
+        or the temperature is not above 0.
 
     Source: RAIL (2025), arXiv 2505.03538; Tournesol-Saturday/RAIL, with the label where
     its code takes an argmax along an axis of the volume, one softmax where it has two,
-    and the cross-entropy of the truth for its divergences.
+    the cross-entropy of the truth for its divergences, and teachers that are asked
+    about unlabelled rows alone.
     """
     if turn < 1:
         raise InputError(f'turn is {turn}; give a number of steps above 0.')
@@ -154,20 +157,20 @@ def rail(
             teacher.variables(state.memory['teacher']), views[1], train=True
         )
         above = sharpened(jax.lax.stop_gradient(task.decode(answer)), temperature)
-        ramp = value(weight, own_step)
+        ramp, later = value(weight, own_step), 1.0 - warm
         further: dict[str, Array] = {}
         for name in active:
             wins = best == list(kinds).index(name)
             first, second = answered[name]
             region = different(first, labelled['mask'], on_labels, wins)
             probs = task.decode(second)
-            follows = ramp * (1.0 - warm) * ~wins
+            follows = ramp * later * ~wins
             squares = (probs - sharpened(opinion, temperature)) ** 2
             disputed = jnp.argmax(probs, -1) != jnp.argmax(opinion, -1)
             even = -jnp.mean(jnp.log(jnp.maximum(probs, 1e-7)), axis=-1)
             terms = {
-                'error': error_weight * region[0],
-                'doubt': doubt_weight * region[1],
+                'error': later * error_weight * region[0],
+                'doubt': later * doubt_weight * region[1],
                 'best': follows * losses.masked_mean(squares),
                 'flat': follows
                 * flat_weight

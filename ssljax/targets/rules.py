@@ -135,10 +135,12 @@ def sharpen(temperature: float) -> TargetRule:
     Args:
       temperature: T > 0; below 1 sharpens, 1 changes nothing, above 1 flattens.
 
+    Raises:
+      InputError: for another temperature.
+
     Source: Berthelot et al. 2019 (MixMatch), arXiv 1905.02249.
     """
-    if temperature <= 0:
-        raise InputError(f'temperature is {temperature}; give a number above 0.')
+    _above_zero(temperature)
 
     def rule(targets, evidence):
         del evidence
@@ -149,10 +151,20 @@ def sharpen(temperature: float) -> TargetRule:
 
 
 def sharpened(probs: Array, temperature: float) -> Array:
-    """Returns distributions [..., C] float32 as ``sharpen`` makes them."""
+    """Returns distributions [..., C] float32 as ``sharpen`` makes them.
+
+    Raises:
+      InputError: if the temperature is not above 0.
+    """
+    _above_zero(temperature)
     # Through the log, so that a small T does not underflow every class to 0.
     log_probs = jnp.log(jnp.maximum(jnp.asarray(probs, jnp.float32), 1e-30))
     return jax.nn.softmax(log_probs / temperature)
+
+
+def _above_zero(temperature: float) -> None:
+    if temperature <= 0:
+        raise InputError(f'temperature is {temperature}; give a number above 0.')
 
 
 def harden() -> TargetRule:

@@ -93,13 +93,13 @@ def expected(name, best, teacher, own_step, warm):
     hard, ideal = z.argmax(-1), LOGITS[best].argmax(-1)
     apart = (hard != ideal)[:2] | (name == best)
     truth = np.log(p[:2])[(*np.indices(MASK.shape), MASK)]
-    full = 2.0 + own_step
+    full, later = 2.0 + own_step, 0.0 if warm else 1.0
     ramp = 0.0 if warm or name == best else full
     squares = ((p - sharp(LOGITS[best])) ** 2)[2:].mean()
     even = mean(-np.log(p).mean(-1)[2:], (hard != ideal)[2:])
     return {
-        'error': 0.5 * mean((p[:2, ..., 1] - MASK) ** 2, apart),
-        'doubt': 0.05 * mean(-truth, apart & (hard[:2] != MASK)),
+        'error': later * 0.5 * mean((p[:2, ..., 1] - MASK) ** 2, apart),
+        'doubt': later * 0.05 * mean(-truth, apart & (hard[:2] != MASK)),
         'best': ramp * squares,
         'flat': ramp * 0.1 * even,
         'teacher': full * 0.3 * ((p - sharp(TEACHERS[teacher])) ** 2)[2:].mean(),

@@ -17,7 +17,7 @@ from experiments.configs.left_atrium.common import SPACE, left_atrium
 def get_config():
     """Returns the configuration."""
     config = left_atrium(
-        'tracoco', weight=0.3, translation_weight=0.3, saddle_weight=0.1
+        'tracoco', weight=0.3, translation_weight=0.075, saddle_weight=0.1
     )
     config.views = {'crops': {**SPACE, 'overlapping_crops': {'size': (40, 40)}}}
     config.task.background = False
