@@ -35,11 +35,16 @@ def views_of(weak: dict, strong: dict, labels: str) -> dict[str, Any]:
     return views | {f'{stream}_weak': strong for stream in streams}
 
 
-def in_two_stages(config: ConfigDict) -> ConfigDict:
-    """Returns BCP's configuration, three eighths of its steps to begin by pasting."""
+def in_two_stages(config: ConfigDict, *, share: float = 0.375) -> ConfigDict:
+    """Returns BCP's configuration: it pastes labelled images first.
+
+    Args:
+      config: of as many steps as both stages are to have.
+      share: of them that the first stage has.
+    """
     config.ema = 0.0  # the method has a teacher of its own
     config.order = ('pretrain', 'train')
-    pretrain = config.steps * 3 // 8
+    pretrain = round(config.steps * share)
     args = {'weight': 0.5, 'largest': True, 'outward': True, 'inward': True}
     config.stages = ConfigDict(
         {

@@ -89,6 +89,29 @@ def masks(name: str, values: np.ndarray, num_classes: int | None) -> None:
         )
 
 
+def named_by_masks(name: str, masks: Iterable[np.ndarray]) -> tuple[str, ...]:
+    """Returns the classes' numbers, up to the largest in masks, at least '0' and '1'.
+
+    Args:
+      name: what the message calls them.
+      masks: ids; 255 is ignored.
+
+    Raises:
+      InputError: if there is 255 and else background only, as in pictures of 0 and 255.
+    """
+    largest, ignoring = 0, False
+    for mask in masks:
+        ignored = mask == IGNORED
+        ignoring |= bool(ignored.any())
+        largest = max(largest, int(mask.max(where=~ignored, initial=0)))
+    if ignoring and not largest:
+        raise InputError(
+            f'{name} hold only 0 and {IGNORED}, which is ignored, not a class; number '
+            'the classes 1, 2, ..., or name them.'
+        )
+    return tuple(map(str, range(max(largest, 1) + 1)))
+
+
 def enough(found: Mapping[int, int], asked: int) -> None:
     """Refuses a budget of labels per class that some class can't fill.
 

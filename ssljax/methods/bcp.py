@@ -6,7 +6,16 @@ import jax
 import jax.numpy as jnp
 
 from ssljax import solvers
-from ssljax.contracts import Array, Method, Network, Schedule, Stream, Task, Teacher
+from ssljax.contracts import (
+    Array,
+    InputError,
+    Method,
+    Network,
+    Schedule,
+    Stream,
+    Task,
+    Teacher,
+)
 from ssljax.methods.copy_paste import FIELDS, region_terms
 from ssljax.methods.learner import Aux, Optimizer, learner, start
 from ssljax.methods.parts import (
@@ -53,16 +62,21 @@ def bcp(
       weight: alpha.
       largest: whether only the largest components are believed.
       outward: whether z_1 is taught.
-      inward: whether z_2 is.
+      inward: whether z_2 is; one of the two at least.
       by_example: see ``copy_paste.region_terms``.
       teacher: default ``ema(0.99, stats='average')``, as the 2D code has it; the 3D one
         averages parameters only.
       ship: whose weights ``predict`` uses, default 'teacher'; the official code scores
         the student.
 
+    Raises:
+      InputError: if neither is; when traced, for a share that is none.
+
     Source: Bai et al. 2023, arXiv 2305.00673. In its 2D script the roles of the images
     in z_1 are changed.
     """
+    if not (outward or inward):
+        raise InputError('outward and inward are both False; teach at least one.')
     teacher = teacher or ema(0.99, stats='average')
     found = answers(network, teacher)
     ship = choose(ship, found)

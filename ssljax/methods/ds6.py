@@ -30,6 +30,7 @@ from ssljax.methods.parts import (
     student_of,
 )
 from ssljax.schedules import value
+from ssljax.tasks.segmentation import scales_of
 
 
 def ds6(
@@ -141,13 +142,11 @@ def scaled(
       truth: [B, *S, C] float.
       counts: [B, *S], of each site.
       weights: of each scale.
+
+    Raises:
+      InputError: if the network answers others.
     """
-    scales = outputs.get('scales', (outputs['logits'],))
-    if len(scales) != len(weights):
-        raise InputError(
-            f'The network answers {len(scales)} scales, and scale_weights is '
-            f'{tuple(weights)}; give as many.'
-        )
+    scales = scales_of(outputs, len(weights))
     lost = [
         weight * losses.focal_tversky(jax.nn.softmax(logits), truth, counts)[1:].mean()
         for weight, logits in zip(weights, scales, strict=True)

@@ -75,6 +75,7 @@ def fst(
       InputError: if an option has no such value.
 
     Source: Du et al. 2022, arXiv 2209.06993. Departs from the official code in that
+    rows are not mixed by class (ClassMix) before they are strongly viewed, that
     statistics and rule states of virtual steps are dropped, the decay's warm-up counts
     real steps, and step 0 looks ahead too.
     """

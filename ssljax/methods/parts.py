@@ -320,6 +320,20 @@ def answer_of(network: Network, name: str, teacher: Teacher | None = None) -> Ca
     return predict
 
 
+def together(found: Mapping[str, Any]) -> Any:
+    """Returns predict by the mean of the probabilities of several networks."""
+    members = tuple(found.values())
+
+    def predict(state: State, inputs: PyTree, *, key: Array | None = None) -> Outputs:
+        probs = [
+            jax.nn.softmax(member(state, inputs, key=key)['logits'])
+            for member in members
+        ]
+        return {'logits': jnp.log(jnp.maximum(sum(probs) / len(probs), 1e-30))}
+
+    return predict
+
+
 def choose(ship: str | None, found: Mapping[str, Callable]) -> str:
     """Returns the name of the weights to ship: ``ship``, or the teacher's if any.
 

@@ -31,6 +31,7 @@ from ssljax.methods.parts import (
     forward,
     loss_metrics,
     supervised_terms,
+    together,
 )
 from ssljax.schedules import value
 from ssljax.targets.rules import sharpened
@@ -267,20 +268,6 @@ def exchanged(state: State, when: Array) -> State:
         opt=swap(state.opt, PAIRS),
         memory=swap(state.memory, {'teacher': 'teacher2'}),
     )
-
-
-def together(found: Mapping[str, Any]) -> Any:
-    """Returns predict by the mean of the probabilities of several networks."""
-    members = tuple(found.values())
-
-    def predict(state: State, inputs: PyTree, *, key: Array | None = None) -> Outputs:
-        probs = [
-            jax.nn.softmax(member(state, inputs, key=key)['logits'])
-            for member in members
-        ]
-        return {'logits': jnp.log(jnp.maximum(sum(probs) / len(probs), 1e-30))}
-
-    return predict
 
 
 def _chosen(which: Array, answers: list[Array]) -> Array:

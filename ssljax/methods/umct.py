@@ -25,8 +25,7 @@ from ssljax.contracts import (
 from ssljax.methods.disturbed import disturbed
 from ssljax.methods.joint import join, split
 from ssljax.methods.learner import Aux, Optimizer, learner, start
-from ssljax.methods.parts import choose, loss_metrics, supervised_terms
-from ssljax.methods.rail import together
+from ssljax.methods.parts import choose, loss_metrics, supervised_terms, together
 from ssljax.schedules import value
 from ssljax.views import AXES_FIRST, AxisFrame, into_frame, out_of_frame
 

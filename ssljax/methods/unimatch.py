@@ -98,6 +98,8 @@ def unimatch(
             f'network has no part {sorted(lacking)}; give one that encodes and decodes '
             'in two steps, such as models.unet.'
         )
+    if not 0 <= threshold <= 1:
+        raise InputError(f'threshold is {threshold}; give a share in [0, 1].')
     if not 0 <= feature_weight <= 1:
         raise InputError(f'feature_weight is {feature_weight}; give a share in [0, 1].')
     task = task_of(task, None, losses.cross_entropy)

@@ -23,17 +23,17 @@ def segmentation(
     class_weights: Sequence[float] | None = None,
     scale_weights: Sequence[float] = (),
     consistency: Callable | None = None,
-    ignored: int = IGNORED,
     spacing: bool = False,
     surfaces: bool = True,
 ) -> Task:
     """Returns the task of naming the class of every site, of any number of axes S.
 
     An example has ``image`` [*S, channels] float32 and ``mask`` [*S] int32, ids in
-    [0, C) or ``ignored``; with ``spacing`` [d] float32 distances are in mm, without it
-    in sites. Networks answer 'logits' [B, *S, C] and may answer 'scales', a tuple of
-    logits [B, *S, C] of several depths, the finest first. A prediction is the
-    probabilities [B, *S, C] float32; carried to another view, they are all 0 at sites
+    [0, C), or 255 where nothing is taught and scored; with ``spacing`` [d] float32
+    distances are in mm, without it in sites. Networks answer 'logits' [B, *S, C] and
+    may answer 'scales', a tuple of logits [B, *S, C] of several depths, the finest
+    first. A prediction is the probabilities [B, *S, C] float32; carried to another
+    view, they are all 0 at sites
     that one of the two views did not see, and ``targets.from_prediction`` weighs these
     sites 0.
 
@@ -53,7 +53,6 @@ def segmentation(
         it only 'logits' are taught.
       consistency: ``(logits [B, *S, C], targets) -> [B, *S]``, as in
         ``tasks.classification``; None leaves it to the method.
-      ignored: the id that teaches nothing and is not scored.
       spacing: whether examples have it.
       surfaces: whether to score distances of surfaces, which needs scipy and some time.
 
@@ -63,14 +62,12 @@ def segmentation(
     Source: Dice with cross-entropy as in HiLab-git/SSL4MIS; see ``losses.dice_loss``.
     """
     shape = tuple(shape)
-    if num_classes < 2:
+    if not 2 <= num_classes <= IGNORED:
         raise InputError(
-            f'num_classes is {num_classes}; give at least 2, background included.'
+            f'num_classes is {num_classes}; give 2 to {IGNORED}, background included.'
         )
     if len(shape) < 2:
         raise InputError(f'shape is {shape}; give the axes of an image and channels.')
-    if 0 <= ignored < num_classes:
-        raise InputError(f'ignored is {ignored}, one of the {num_classes} classes.')
     kinds = ('dice_ce', 'cross_entropy', 'focal_tversky')
     if loss not in kinds:
         raise InputError(f'loss is {loss!r}; give one of {kinds}.')
@@ -98,12 +95,7 @@ def segmentation(
             )
         if not scale_weights:
             return taught(logits, mask)
-        scales = outputs.get('scales', ())
-        if len(scales) != len(scale_weights):
-            raise InputError(
-                f'The network answers {len(scales)} scales, and scale_weights is '
-                f'{tuple(scale_weights)}; give as many.'
-            )
+        scales = scales_of(outputs, len(scale_weights))
         parts = [taught(jnp.asarray(x, jnp.float32), mask) for x in scales]
         return {
             name: sum(
@@ -115,7 +107,7 @@ def segmentation(
 
     def taught(logits, mask):
         """Returns the terms [B] of logits."""
-        counts = losses.site_weights(mask, ignored=ignored)
+        counts = losses.site_weights(mask)
         probs = jax.nn.softmax(logits)
 
         def rows(statistic):
@@ -125,9 +117,7 @@ def segmentation(
         if loss == 'focal_tversky':
             found = losses.focal_tversky(probs, mask, counts)
             return {'focal_tversky': rows(found[1:].mean())}
-        weighted = losses.site_weights(
-            mask, ignored=ignored, class_weights=class_weights
-        )
+        weighted = losses.site_weights(mask, class_weights=class_weights)
         entropy = losses.site_mean(losses.cross_entropy(logits, mask), weighted)
         if loss == 'cross_entropy':
             return {'cross_entropy': entropy}
@@ -147,9 +137,9 @@ def segmentation(
     }
     if spacing:
         example['spacing'] = jax.ShapeDtypeStruct((len(shape) - 1,), jnp.float32)
-    scored = {'overlap': metrics.overlap(num_classes, ignored=ignored)}
+    scored = {'overlap': metrics.overlap(num_classes)}
     if surfaces:
-        scored['surfaces'] = metrics.surfaces(num_classes, ignored=ignored)
+        scored['surfaces'] = metrics.surfaces(num_classes)
     task = Task(
         example=example,
         inputs=('image',),
@@ -161,3 +151,22 @@ def segmentation(
         score='dice',
     )
     return task if consistency is None else consistent(task, consistency)
+
+
+def scales_of(outputs: Outputs, number: int) -> tuple[Array, ...]:
+    """Returns the logits [B, *S, C] of so many scales, the finest first.
+
+    Args:
+      outputs: 'scales', or 'logits' of a single one.
+      number: of the weights that they are to have.
+
+    Raises:
+      InputError: if there are others.
+    """
+    scales = outputs.get('scales', (outputs['logits'],))
+    if len(scales) != number:
+        raise InputError(
+            f'The network answers {len(scales)} scales, and scale_weights has '
+            f'{number}; give as many.'
+        )
+    return tuple(scales)

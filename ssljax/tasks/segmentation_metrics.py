@@ -15,15 +15,14 @@ import numpy as np
 from ssljax.contracts import IGNORED, InputError, Metric
 
 
-def overlap(num_classes: int, *, ignored: int = IGNORED) -> Metric:
+def overlap(num_classes: int) -> Metric:
     r"""Dice and Jaccard of cases, and the mean IoU of the set.
 
     .. math:: D = \frac{2 |P \cap T|}{|P| + |T|}, \quad
         J = \frac{|P \cap T|}{|P \cup T|}
 
     Args:
-      num_classes: C, with the background.
-      ignored: the id of sites that do not count.
+      num_classes: C, with the background. Sites of 255 do not count.
 
     Returns:
       The Metric of 'dice' and 'jaccard', means over the foreground classes of means
@@ -32,7 +31,7 @@ def overlap(num_classes: int, *, ignored: int = IGNORED) -> Metric:
     """
 
     def rows(prediction, example):
-        found, true = _ids(prediction, example, ignored)
+        found, true = _ids(prediction, example)
         over = tuple(range(1, true.ndim))
         # One class after the other: no [B, *S, C] of a large volume.
         classes = range(num_classes)
@@ -59,7 +58,7 @@ def overlap(num_classes: int, *, ignored: int = IGNORED) -> Metric:
     return Metric(rows, result)
 
 
-def surfaces(num_classes: int, *, ignored: int = IGNORED) -> Metric:
+def surfaces(num_classes: int) -> Metric:
     """Distances between the surfaces of masks, outside of jit.
 
     In the unit of the example's 'spacing' [d], mm; without it in sites. The surface is
@@ -67,8 +66,7 @@ def surfaces(num_classes: int, *, ignored: int = IGNORED) -> Metric:
     is background.
 
     Args:
-      num_classes: C, with the background.
-      ignored: the id of sites that are taken as background in both masks.
+      num_classes: C, with the background, which sites of 255 are in both masks.
 
     Returns:
       The Metric of 'hd95', the 95th percentile of the distances both ways together;
@@ -79,7 +77,7 @@ def surfaces(num_classes: int, *, ignored: int = IGNORED) -> Metric:
     """
 
     def rows(prediction, example):
-        found, true = _ids(prediction, example, ignored)
+        found, true = _ids(prediction, example)
         kind = jnp.uint8 if num_classes <= 256 else jnp.int32
         kept = {
             'found': jnp.where(true < 0, 0, found).astype(kind),
@@ -169,11 +167,11 @@ def surface_distances(
     return away[1][edges[0]], away[0][edges[1]]
 
 
-def _ids(prediction, example, ignored):
-    """Returns ids found, and true ones, -1 where ignored: [B, *S] int32."""
+def _ids(prediction, example):
+    """Returns ids found, and true ones, -1 at sites of 255: [B, *S] int32."""
     found = jnp.argmax(prediction, axis=-1).astype(jnp.int32)
     true = jnp.asarray(example['mask'], jnp.int32)
-    return found, jnp.where(true == ignored, -1, true)
+    return found, jnp.where(true == IGNORED, -1, true)
 
 
 def _counted(rows, summed=False):

@@ -47,6 +47,9 @@ def one_box(key: Array, shape: tuple[int, ...], *, share: float = 2 / 3) -> Arra
     Returns:
       [1, *S] bool, true inside the box, where BCP's mask is 0.
 
+    Raises:
+      InputError: for another share.
+
     Source: Bai et al. 2023 (BCP), arXiv 2305.00673, equation 1 and ``generate_mask``.
     """
     if not 0 < share < 1:

@@ -147,8 +147,8 @@ def test_what_is_in_neither_mask_is_left_out():
 def test_refusals():
     with pytest.raises(InputError, match='num_classes is 1'):
         tasks.segmentation(1, (8, 6, 1))
-    with pytest.raises(InputError, match='ignored is 2, one of the 3'):
-        tasks.segmentation(3, (8, 6, 1), ignored=2)
+    with pytest.raises(InputError, match='num_classes is 256; give 2 to 255'):
+        tasks.segmentation(256, (8, 6, 1))
     with pytest.raises(InputError, match='loss is'):
         tasks.segmentation(3, (8, 6, 1), loss='dice')
     with pytest.raises(InputError, match='class_weights is'):

@@ -8,7 +8,8 @@ UniMatch, or after the colon another method: ``unet.py:bcp``. The file holds ``i
 ``data.sources.mask_arrays``.
 
 Time: not measured; memory and FLOPs in experiments/results/traced.md.
-Score: not run. Published with 7 patients: Dice 89.92 for UniMatch, 88.84 for BCP.
+Score: not run. Published with 7 patients: Dice 89.92 for UniMatch, 88.84 for BCP, of
+  whole volumes; here a case is a slice.
 """
 
 from experiments.configs.recipe import recipe

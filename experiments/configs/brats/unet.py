@@ -10,6 +10,8 @@ Time: not measured; memory and FLOPs in experiments/results/traced.md.
 Score: not run.
 """
 
+from ml_collections import ConfigDict
+
 from experiments.configs.recipe import recipe
 
 
@@ -28,6 +30,7 @@ def get_config(method='mean_teacher'):
         {'intensity3d': {'noise': 0.1}},
     )
     config.labels = 25
+    config.sliding = ConfigDict({'patch': (96, 96, 96), 'overlap': 0.5})
     config.batch_size = 2
     config.eval_batch_size = 1
     return config

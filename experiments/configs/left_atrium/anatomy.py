@@ -21,6 +21,7 @@ def get_config():
     config = left_atrium('anatomy', labels='published')
     config.networks.autoencoder = ConfigDict(NETWORK)
     config.views.damaged = DAMAGED
+    config.task.background = False
     config.ramp = 0.4
     config.order = ('masks', 'anatomy')
     config.stages = ConfigDict(

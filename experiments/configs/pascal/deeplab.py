@@ -18,6 +18,7 @@ from experiments.configs.recipe import recipe
 
 def get_config(method='unimatch'):
     """Returns the configuration of a method."""
+    form = {'form': 'cross_entropy'} if method == 'unimatch' else {}
     config = recipe(
         'scratch/pascal.npz',
         method,
@@ -38,8 +39,9 @@ def get_config(method='unimatch'):
             'random_grayscale': {},
             'random_blur': {},
         },
-        form='cross_entropy',
+        **form,
     )
+    config.task.loss = 'cross_entropy'
     config.labels = 92
     config.batch_size = 8
     config.eval_batch_size = 8

@@ -67,9 +67,7 @@ def mask_arrays(
                 'have; save it beside them.'
             )
         if classes is None:  # the training part comes first
-            mask = own['mask']
-            largest = int(mask.max(where=mask != IGNORED, initial=1))
-            classes = tuple(map(str, range(largest + 1)))
+            classes = checks.named_by_masks(f'masks of {path}', own['mask'])
         checks.masks(f'{_PARTS[part]}mask', own['mask'], len(classes))
     fields = {
         name: np.concatenate([own[name] for own in parts.values()])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ssljax.contracts import IGNORED, InputError
+from ssljax.data import checks
 from ssljax.data.sources import folders
 from ssljax.data.sources.pictures import FORMATS, MAX_PIXELS, Pictures, measure
 from ssljax.data.sources.source import BadItem
@@ -254,11 +256,12 @@ def _classes(root: Path, masks: Sequence[str | None]) -> tuple[str, ...]:
     file = root / 'classes.txt'
     if file.exists():
         return tuple(file.read_text().split())
-    most = 1
-    for name in masks:
-        try:
-            mask = np.zeros(1, int) if name is None else read_mask(root / name)
-        except (OSError, ValueError):
-            continue  # asked again, and refused, when the row is
-        most = max(most, int(mask.max(where=mask != IGNORED, initial=0)))
-    return tuple(map(str, range(most + 1)))
+
+    def readable() -> Iterator[np.ndarray]:
+        for name in masks:
+            # What can't be read is asked again, and refused, when the row is.
+            with contextlib.suppress(OSError, ValueError):
+                if name is not None:
+                    yield read_mask(root / name)
+
+    return checks.named_by_masks(f'masks in {root}', readable())

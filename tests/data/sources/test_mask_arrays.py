@@ -105,6 +105,7 @@ WRONG[4, 1, 2, 3] = 9
             _content('test_', 2, first=8, mask=np.full((2, 4, 8, 6), 3)),
             r'test_mask\[0\] has a pixel of class 3; give 0 to 2',
         ),
+        ({'mask': np.where(WRONG > 0, 255, 0)}, 'hold only 0 and 255'),
         ({'spacing': np.ones((6, 2))}, r'spacing has shape \(6, 2\)'),
         ({'spacing': np.zeros((6, 3))}, 'millimetres above 0'),
         ({'case': np.ones(6)}, 'case is float64'),
