@@ -33,9 +33,8 @@ def segmentation(
     distances are in mm, without it in sites. Networks answer 'logits' [B, *S, C] and
     may answer 'scales', a tuple of logits [B, *S, C] of several depths, the finest
     first. A prediction is the probabilities [B, *S, C] float32; carried to another
-    view, they are all 0 at sites
-    that one of the two views did not see, and ``targets.from_prediction`` weighs these
-    sites 0.
+    view, they are all 0 at sites that one of the two views did not see, and
+    ``targets.from_prediction`` weighs these sites 0.
 
     Supervised terms, per example, whose means over the batch are the papers' losses:
     'cross_entropy' and 'dice', half of each, over all sites of the batch; or one of
