@@ -38,6 +38,8 @@ NETWORKS = (
     *('pyramid_counter', 'pose_prior', 'unet', 'vnet', 'deeplab_small'),
     *('mask_autoencoder', 'projected', 'resnet'),
 )
+RAMPS = {'linear': schedules.linear_ramp, 'sigmoid': schedules.sigmoid_ramp}
+"""How a weight rises, by what ``config.ramp_form`` may name."""
 CLIPS = ('flow_cnn',)
 """Networks that see a clip as a whole; the others see each frame by itself."""
 VIEWS = (
@@ -270,7 +272,9 @@ def build(
     if 'weight' in wanted and config.ramp > 0:
         peak = arguments.get('weight', wanted['weight'].default)
         ramp = max(1, round(config.ramp * steps))
-        arguments = {**arguments, 'weight': schedules.linear_ramp(ramp, peak)}
+        form = config.get('ramp_form', 'linear')
+        checks.known('ramp_form', form, RAMPS)
+        arguments = {**arguments, 'weight': RAMPS[form](ramp, peak)}
     if 'teacher' in wanted and config.ema > 0:
         average = teachers.ema(teachers.count_warmup(config.ema))
         arguments = {'teacher': average, **arguments}

@@ -45,7 +45,7 @@ def recipe(
         **{**ARGUMENTS[method], **args},
     )
     config.task = ConfigDict({'name': 'segmentation'})
-    config.ramp = RAMPS.get(method, 0.0)
+    config.ramp, config.ramp_form = RAMPS.get(method, 0.0), 'sigmoid'
     config.ema = 0.99
     config.steps = 30_000
     config.optimizer = ConfigDict(

@@ -68,6 +68,26 @@ def test_networks_compute_in_the_precision_that_is_asked_for(monkeypatch):
         build.net({'name': 'mlp', 'outputs': 3}, dataset, 'bfloat16')
 
 
+@pytest.mark.parametrize('form, middle', [('linear', 0.5), ('sigmoid', np.exp(-1.25))])
+def test_a_weight_rises_in_the_form_that_is_named(form, middle):
+    config = supervised.get_config()
+    config.ramp, config.ramp_form = 0.2, form
+
+    def builder(optimizer, *, weight=2.0):
+        given.append(weight)
+        return Method(*[None] * 4)
+
+    given = []
+    dataset = SimpleNamespace(num_classes=10, rows={})
+    apart = {'network': {}, 'rates': {}, 'arguments': {'weight': 4.0}}
+    build.build(builder, config, dataset, None, steps=100, **apart)
+    np.testing.assert_allclose(given[0](10), 4.0 * middle, rtol=1e-6)
+    np.testing.assert_allclose(given[0](20), 4.0, rtol=1e-6)
+    config.ramp_form = 'sigmoidal'
+    with pytest.raises(InputError, match="ramp_form is 'sigmoidal'"):
+        build.build(builder, config, dataset, None, steps=100, **apart)
+
+
 @pytest.mark.parametrize(
     'spec, sentence',
     [
