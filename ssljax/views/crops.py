@@ -21,6 +21,9 @@ def random_crop(size: tuple[int, ...], *, fill: float = 0.0) -> View:
     Args:
       size: (H, W) or (Z, H, W) of the view.
       fill: what the image is filled up with, in its own units.
+
+    Raises:
+      InputError: for a size that is not above 0; when traced, of other axes.
     """
     _positive(size)
 

@@ -23,6 +23,9 @@ def split_frequencies(images: Array, cutoff: float) -> tuple[Array, Array]:
 
     Returns:
       Low and high part, each as the images.
+
+    Raises:
+      InputError: for another cutoff.
     """
     if not 0 < cutoff < 0.5:
         raise InputError(f'cutoff is {cutoff}; give cycles a pixel in (0, 0.5).')

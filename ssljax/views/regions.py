@@ -74,6 +74,12 @@ def columns(
       shape: S, of 2 or 3 axes.
       alpha: > 0.
 
+    Returns:
+      [B, *S] bool, true inside a row's box.
+
+    Raises:
+      InputError: for another alpha.
+
     Source: Liu et al. 2022 (TraCoCo), arXiv 2203.14523, 3D CutMix.
     """
     if not alpha > 0:
@@ -93,6 +99,12 @@ def surer_cubes(own: Array, other: Array, side: int) -> Array:
       own: [B, *S] float32, uncertainty at each pixel.
       other: likewise.
       side: of the cubes, in pixels, dividing every length of S.
+
+    Returns:
+      [B, *S] bool.
+
+    Raises:
+      InputError: if the side divides one of them not.
 
     Source: after UCF-Mix of CFC-Net (2025), arXiv 2504.11856, whose abstract is all
     that is public.
