@@ -57,6 +57,8 @@ VIEWS = (
 )
 """What a configuration may name, in the order in which they are applied: geometry,
 colours, what hides a part. Configurations forget the order of their fields."""
+A_FRAME = ('noise',)
+"""Views that each frame of a clip has by itself."""
 
 
 def job(
@@ -94,9 +96,8 @@ def job(
         )
     example = dataset.source[int(dataset.rows['labelled'][0])]
     task = task_of(config.get('task', {}), dataset, example)
-    seen = {name: view(spec) for name, spec in config.views.items()}
-    if 'clip' in measured(example):
-        seen = {name: views.clip(one) for name, one in seen.items()}
+    clips = 'clip' in measured(example)
+    seen = {name: view(spec, clips=clips) for name, spec in config.views.items()}
     see = views.plain(seen.get('plain', views.identity))
     alike = _alike(config, dataset, example)
     task, seen, see = shared.setdefault(alike, (task, seen, see))
@@ -374,11 +375,12 @@ def net(
     return made
 
 
-def view(spec: Mapping[str, Mapping[str, Any]]) -> View:
+def view(spec: Mapping[str, Mapping[str, Any]], *, clips: bool = False) -> View:
     """Composes ``{name: arguments}`` of ``ssljax.views``, in the order of ``VIEWS``.
 
     Views of a module are nested, ``{'series': {'jitter': arguments}}``. With
-    ``probability`` among its arguments, a view is only sometimes applied.
+    ``probability`` among its arguments, a view is only sometimes applied. All frames of
+    ``clips`` are seen alike, but for the views of ``A_FRAME``.
     """
     asked = dict(_flat(spec))
     parts = []
@@ -394,7 +396,8 @@ def view(spec: Mapping[str, Mapping[str, Any]]) -> View:
         for argument in arguments:
             checks.known(f'a field of views.*.{name}', argument, wanted)
         made = builder(**arguments)
-        parts.append(made if share is None else views.maybe(share, made))
+        part = made if share is None else views.maybe(share, made)
+        parts.append(views.clip(part, alike=name not in A_FRAME) if clips else part)
     return views.compose(*parts) if parts else views.identity
 
 

@@ -49,7 +49,7 @@ def post(
     bones: Sequence[tuple[int, int]] = BONES,
     share: float = 0.5,
     sigma: float = 2.0,
-    feature_weight: float | Schedule = 1e-3,
+    feature_weight: float | Schedule = 1e-6,
     prior_weight: float | Schedule = 1e-6,
     threshold: float = 0.9,
     occluded: float = 0.5,
@@ -77,7 +77,7 @@ def post(
       bones: of the prior, pairs of landmarks.
       share: of the batch's landmarks that are taught, the surest.
       sigma: of the clean Gaussians, in cells.
-      feature_weight: lambda_b.
+      feature_weight: lambda_b, with the 1e-3 that the release has inside of L_b.
       prior_weight: lambda_p, a schedule from a later step on in the paper.
       threshold: score of a joint that may be covered.
       occluded: probability that an image's joint is.

@@ -28,7 +28,7 @@ from ssljax.methods.parts import (
 )
 from ssljax.schedules import value
 from ssljax.targets import from_prediction
-from ssljax.teachers import ema
+from ssljax.teachers import count_warmup, ema
 from ssljax.views import joints
 
 ABOVE = ('teacher', 'reviewer')
@@ -43,6 +43,7 @@ def trs(
     reviewer_decay: float | Schedule = 0.9998,
     teacher_weight: float | Schedule = 1.0,
     reviewer_weight: float | Schedule = 1.0,
+    weight: float | Schedule = 1.0,
     count: int = 2,
     share: float = 0.5,
     degrees: float = 30.0,
@@ -53,8 +54,9 @@ def trs(
 ) -> Method:
     r"""Two averages of the student teach it, a quick one and a slow one.
 
-    .. math:: L = L_\mathrm{sup} + \lambda_T\, \ell\big(f(A h(x)), A f_T(x)\big)
-        + \lambda_R\, \ell\big(f(A h(x)), A f_R(x)\big)
+    .. math:: L = L_\mathrm{sup} + \lambda(t) \big(
+        \lambda_T\, \ell(f(A h(x)), A f_T(x)) + \lambda_R\, \ell(f(A h(x)), A f_R(x))
+        \big)
 
     with the weak view x, Keypoint-Mix h about the joints that the teacher sees, and one
     more affine A for each image, which moves answers and image alike. Every stage of
@@ -70,11 +72,13 @@ def trs(
       network: answers 'heatmaps' [B, S, h, w, C] of S levels.
       optimizer: an optax transformation.
       task: ``tasks.landmarks``.
-      decay: of the teacher, an average of the student.
-      reviewer_decay: of the reviewer, another one; with the teacher's it would be the
+      decay: of the teacher, an average of the student; a number is reached by
+        ``teachers.count_warmup``, so that the random start is forgotten.
+      reviewer_decay: of the reviewer, another one, likewise; with the teacher's it would be the
         teacher.
       teacher_weight: :math:`\lambda_T`.
       reviewer_weight: :math:`\lambda_R`; 0 leaves a mean teacher.
+      weight: :math:`\lambda(t)`, of both.
       count: patches of Keypoint-Mix; 0 for none.
       share: of the batch mate in a patch.
       degrees: of the affine A, as ``views.normal_affine`` has it.
@@ -94,7 +98,10 @@ def trs(
             f'decay and reviewer_decay are both {decay}: the reviewer would be the '
             'teacher; give it a slower one, or reviewer_weight 0.'
         )
-    averages = {'teacher': ema(decay), 'reviewer': ema(reviewer_decay)}
+    averages = {
+        name: ema(one if callable(one) else count_warmup(one))
+        for name, one in (('teacher', decay), ('reviewer', reviewer_decay))
+    }
     weights = {'teacher': teacher_weight, 'reviewer': reviewer_weight}
     found = answers(network, averages['teacher'])
     found['reviewer'] = answer_of(network, 'reviewer', averages['reviewer'])
@@ -133,15 +140,16 @@ def trs(
         )
         supervised = supervised_terms(task, on_labels, labelled)
         loss = sum(supervised.values())
+        ramp = value(weight, state.step)
         unsupervised: dict[str, Array] = {}
         for name, opinion in opinions.items():
             lesson = from_prediction(task.transport(opinion, None, warp))
             # Joints that the strong view does not show have lost their score.
             lesson = lesson._replace(weight=lesson.value['score'] > 0)
             terms = consistency_terms(task, taught, lesson, 'all')
-            loss += value(weights[name], state.step) * sum(terms.values())
+            loss += ramp * value(weights[name], state.step) * sum(terms.values())
             unsupervised |= {f'{name}_{term}': x for term, x in terms.items()}
-        metrics = loss_metrics(supervised, unsupervised)
+        metrics = {**loss_metrics(supervised, unsupervised), 'weight': ramp}
         return loss, Aux(metrics, {'student': stats})
 
     def follow(state: State) -> State:

@@ -1,4 +1,4 @@
-"""Clips: frames that are seen through one and the same draw of a view."""
+"""Clips: frames that are seen by a view of images."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import jax.numpy as jnp
 
 from ssljax.contracts import Array, InputError, View
 from ssljax.views import warp
-from ssljax.views.coordinates import carry
+from ssljax.views.coordinates import carry, inverse, product
 
-FRAMES = ('image', 'mask', 'landmarks', 'visible', 'boxes', 'valid')
+FRAMES = ('image', 'mask', 'landmarks', 'visible', 'boxes', 'valid', 'warp')
 """Fields that a clip has once a frame, and a view of an image moves or changes."""
 
 
-def clip(view: View) -> View:
-    """Lets a view of images see the frames [T, ...] of a clip, all alike.
-
-    Motion stays what it was: what is drawn (an angle, a crop, a place for a hole, the
-    noise) is drawn once a clip. A crop drawn for every frame by itself would have to be
-    explained by the tracker as motion.
+def clip(view: View, *, alike: bool = True) -> View:
+    """Lets a view of images see the frames [T, ...] of a clip.
 
     Args:
       view: of single images. The fields of ``FRAMES`` and ``warp`` get a frame axis T
         in front; others (``annotated`` [T], ``person``) stay as they are. A known
         ``flow`` [T - 1, H, W, 2] moves with the frames, by their ``warp``.
+      alike: whether what is drawn (an angle, a crop, a place for a hole) is drawn once
+        a clip, so that motion stays what it was: a tracker would have to explain a crop
+        of each frame's own as motion. Noise of a sensor is the other way round: the
+        same pattern on all frames says that nothing moved, and is best drawn for each.
 
     Raises:
       InputError: when called, if the image is no clip.
@@ -36,9 +36,15 @@ def clip(view: View) -> View:
                 'channels].'
             )
         frames = {name: example[name] for name in FRAMES if name in example}
-        moved = jax.vmap(view, in_axes=(None, 0))(key, frames)
-        if 'flow' in example and 'warp' in moved:
+        if alike:
+            moved = jax.vmap(view, in_axes=(None, 0))(key, frames)
+        else:
+            keys = jax.random.split(key, example['image'].shape[0])
+            moved = jax.vmap(view)(keys, frames)
+        if alike and 'flow' in example and 'warp' in moved:
             matrix, shape = moved['warp'][0], moved['image'].shape[1:3]
+            if 'warp' in frames:
+                matrix = product(matrix, inverse(frames['warp'][0]))
             moved['flow'] = jax.vmap(lambda f: _carried(f, matrix, shape))(
                 jnp.asarray(example['flow'], jnp.float32)
             )

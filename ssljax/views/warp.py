@@ -8,7 +8,9 @@ example to those of the view. What moves together, by name:
 * ``image`` [H, W, channels] or [Z, H, W, channels], bilinear;
 * ``mask`` [H, W] or [Z, H, W] integer, nearest; what moves in is ignored (255);
 * ``landmarks`` [K, d] float32, with ``visible`` [K] bool, false once outside;
-* ``boxes`` [M, 2 d] float32 (low corner, high corner), with ``valid`` [M] bool.
+* ``boxes`` [M, 2 d] float32 (low corner, high corner), with ``valid`` [M] bool;
+* ``points`` [M, d] float32 of things to count, with ``valid`` [M] bool, false once
+  outside. Points of more numbers are a cloud (``views.points``) and stay.
 """
 
 from __future__ import annotations
@@ -250,9 +252,19 @@ def _moved(example, pixels, lands, shape, ignore, min_area, matrix, sides):
         done['boxes'], done['valid'] = hull(boxes, lands, shape, min_area, sides)
         if 'valid' in example:
             done['valid'] &= jnp.asarray(example['valid'], bool)
+    elif _counted(example, shape):
+        done['points'] = lands(jnp.asarray(example['points'], jnp.float32))
+        done['valid'] = inside(done['points'], shape)
+        if 'valid' in example:
+            done['valid'] &= jnp.asarray(example['valid'], bool)
     before = example.get('warp')
     done['warp'] = matrix if before is None else product(matrix, before)
     return {**example, **done}
+
+
+def _counted(example: Example, size: tuple[int, ...]) -> bool:
+    """Whether an example has points of its image."""
+    return 'points' in example and jnp.shape(example['points'])[-1:] == (len(size),)
 
 
 def _sources(matrix: Array, shape: tuple[int, ...]) -> list[Array]:
@@ -304,6 +316,11 @@ def _checked(example: Example, ignore: int) -> tuple[int, ...]:
         if name in example and jnp.shape(example[name])[1:] != (last,):
             found = jnp.shape(example[name])
             raise InputError(f'{name} is {found} for one example; give [..., {last}].')
+    if 'boxes' in example and _counted(example, size):
+        raise InputError(
+            "The example has boxes and points, and one 'valid' for both; move one of "
+            'them under another name.'
+        )
     if 'warp' in example:
         _square('warp', example['warp'], d)
     if 'mask' in example:

@@ -64,6 +64,8 @@ def test_every_configuration_names_what_there_is():
             wanted = VARIANTS[name].method if audio else name
             assert stage or config.method == wanted
             catalogue.find(stage.get('method', config.method))
+            if catalogue.find(config.method).program.endswith('stages:stages'):
+                assert set(config.order) <= set(config.stages), name
 
 
 def test_the_folds_of_esc10_are_the_repeats():

@@ -29,6 +29,17 @@ def test_frames_are_seen_as_each_alone_with_the_clips_key():
     assert seen['annotated'].tolist() == [False, True, True]
 
 
+def test_noise_is_each_frames_own_where_it_is_asked_for():
+    still = _clip() | {'image': jnp.full((3, 9, 9, 1), 0.5)}
+    turn = views.clip(views.affine(degrees=30.0))
+    noise = views.clip(views.noise(0.1), alike=False)
+    seen = views.compose(turn, noise)(jax.random.key(0), still)
+    assert jnp.abs(seen['image'][0] - seen['image'][1]).max() > 0.1
+    for name in 'landmarks', 'warp':
+        alone = views.compose(turn, views.identity)(jax.random.key(0), still)
+        np.testing.assert_array_equal(seen[name], alone[name])
+
+
 def test_what_a_clip_can_not_be():
     still = {'image': jnp.zeros((9, 9, 1))}
     with pytest.raises(InputError, match='a clip is'):
@@ -50,5 +61,10 @@ def test_a_known_flow_moves_with_the_frames():
     first, second = seen['landmarks']
     found = warp.sample(seen['flow'][0], [first[:, 0], first[:, 1]])
     np.testing.assert_allclose(first + found, second, atol=1e-3)
+    twice = views.compose(views.clip(turn), views.clip(views.affine(degrees=20.0)))
+    seen = twice(jax.random.key(2), example)
+    first, second = seen['landmarks']
+    found = warp.sample(seen['flow'][0], [first[:, 0], first[:, 1]])
+    np.testing.assert_allclose(first + found, second, atol=1e-2)
     still = views.clip(views.noise(0.1))(jax.random.key(0), example)
     np.testing.assert_array_equal(still['flow'], example['flow'])

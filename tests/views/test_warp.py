@@ -153,6 +153,25 @@ def test_boxes_and_landmarks_that_leave():
     np.testing.assert_allclose(back['landmarks'], example['landmarks'])
 
 
+def test_points_to_count_go_where_their_pixels_go():
+    image = np.zeros((12, 10, 1), np.float32)
+    image[3, 2] = image[8, 7] = 1
+    points = np.float32([[2, 3], [7, 8], [0, 0]])
+    example = {'image': image, 'points': points, 'valid': np.array([True, True, False])}
+    for view in views.flip_vertical(1.0), views.flip_horizontal(1.0):
+        got = jax.jit(view)(jax.random.key(0), example)
+        x, y = np.asarray(got['points'][:2]).round().astype(int).T
+        np.testing.assert_allclose(got['image'][y, x, 0], 1, atol=1e-5)
+        assert not np.allclose(got['points'], points)
+        assert got['valid'].tolist() == [True, True, False]
+    by = np.float32([[1, 0, 6], [0, 1, 0], [0, 0, 1]])
+    assert views.move(example, by)['valid'].tolist() == [True, False, False]
+    cloud = {**example, 'points': np.ones((5, 4), np.float32)}
+    np.testing.assert_array_equal(views.move(cloud, by)['points'], 1)
+    with pytest.raises(InputError, match="boxes and points, and one 'valid'"):
+        views.move({**example, 'boxes': np.zeros((3, 4), np.float32)}, by)
+
+
 @pytest.mark.parametrize('turn', [TURN, LEAN], ids=['turn', 'perspective'])
 def test_warps_compose(turn):
     example = {

@@ -11,11 +11,18 @@ from experiments.configs.faces.common import faces
 
 def get_config():
     """Returns the configuration."""
-    return faces(
+    config = faces(
         'trs',
         decay=0.99,
         reviewer_decay=0.998,
-        teacher_weight=0.15,
-        reviewer_weight=0.15,
+        teacher_weight=0.5,
+        reviewer_weight=0.5,
+        count=2,
+        share=0.5,
+        degrees=30.0,
+        scale=0.25,
+        weight=0.3,
         ratio=1.0,
     )
+    config.ramp = 0.4
+    return config

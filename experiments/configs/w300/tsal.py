@@ -66,4 +66,8 @@ def get_config(name='tsal'):
     config.ramp = 0.4  # 60 of 150 epochs
     config.batch_size = 8
     config.steps = 150 * 9450 // 8
+    if name in ('sbr', 'tsal'):  # the catalogue has them in stages
+        config.order = (name,)
+        stage = {'method': name, 'steps': config.steps, 'args': ARGS[name]}
+        config.stages = ConfigDict({name: stage})
     return config
