@@ -74,8 +74,8 @@ def trs(
       task: ``tasks.landmarks``.
       decay: of the teacher, an average of the student; a number is reached by
         ``teachers.count_warmup``, so that the random start is forgotten.
-      reviewer_decay: of the reviewer, another one, likewise; with the teacher's it would be the
-        teacher.
+      reviewer_decay: of the reviewer, another one, likewise; with the teacher's it
+        would be the teacher.
       teacher_weight: :math:`\lambda_T`.
       reviewer_weight: :math:`\lambda_R`; 0 leaves a mean teacher.
       weight: :math:`\lambda(t)`, of both.
