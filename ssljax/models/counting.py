@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import jax
@@ -16,7 +17,8 @@ from ssljax.models.norms import norm_of
 from ssljax.models.precision import compute_type, widened
 from ssljax.solvers import density
 
-_EMPTY = -4.0  # bias of a density before the softplus: few things at the start
+STRIDES = (4, 8, 16)
+"""Pixels a site of each level."""
 
 
 def pyramid_counter(
@@ -26,6 +28,7 @@ def pyramid_counter(
     norm: str = 'group',
     dropout: float = 0.3,
     noise: float = 0.3,
+    begin: float = 0.001,
     statistics: str = 'global',
     dtype: DTypeLike = 'float32',
 ) -> Network:
@@ -40,15 +43,18 @@ def pyramid_counter(
       image_channels: of the inputs [B, H, W, image_channels]; H and W are multiples of
         16.
       channels: of the three levels, the finest first.
-      norm: as in ``small_cnn``.
+      norm: as in ``small_cnn``. A norm of each image by itself takes away how many
+        alike things it holds; 'batch' leaves it.
       dropout: probability in [0, 1) of losing a channel of the coarsest level.
       noise: in [0, 1), of the finest level.
+      begin: above 0, things a pixel that it finds before it has learnt; the labels'
+        mean spares the first steps.
       statistics: as in ``small_cnn``.
       dtype: that the convolutions compute in.
 
     Returns:
       A Network that answers {'densities': [B, 3, H / 4, W / 4, 1], 'counts': [B, 3]},
-      float32, the finest level first. Densities are >= 0 and keep their sums where they
+      float32, all >= 0, the finest level first. Densities keep their sums where they
       are enlarged; counts are of the pooled features of each level.
 
     Raises:
@@ -62,17 +68,28 @@ def pyramid_counter(
     for name, share in (('dropout', dropout), ('noise', noise)):
         if not 0 <= share < 1:
             raise InputError(f'{name} is {share}; give a number in [0, 1).')
+    if not begin > 0:
+        raise InputError(f'begin is {begin}; give things a pixel, above 0.')
     compute = compute_type(dtype)
     make = norm_of(norm, statistics=statistics, dtype=compute)
     return from_nnx(
         lambda rngs: _Pyramid(
-            image_channels, tuple(channels), make, dropout, noise, compute, rngs=rngs
+            image_channels,
+            tuple(channels),
+            make,
+            dropout,
+            noise,
+            begin,
+            compute,
+            rngs=rngs,
         )
     )
 
 
 class _Pyramid(nnx.Module):
-    def __init__(self, image_channels, channels, norm, dropout, noise, dtype, *, rngs):
+    def __init__(
+        self, image_channels, channels, norm, dropout, noise, begin, dtype, *, rngs
+    ):
         fine = channels[0]
         self.image_channels = image_channels
         self.stem = _Stage(image_channels, fine, norm, dtype, rngs=rngs)
@@ -92,10 +109,15 @@ class _Pyramid(nnx.Module):
                 nnx.Dropout(dropout, broadcast_dims=(1, 2), rngs=rngs),
             ]
         )
+        areas = [stride**2 for stride in STRIDES]
         self.heads = nnx.List(
-            _Head(width, norm, dtype, rngs=rngs) for width in channels
+            _Head(width, norm, begin * area, dtype, rngs=rngs)
+            for width, area in zip(channels, areas, strict=True)
         )
-        self.counters = nnx.List(nnx.Linear(width, 1, rngs=rngs) for width in channels)
+        self.counters = nnx.List(
+            _positive(width, begin * area, rngs=rngs)
+            for width, area in zip(channels, areas, strict=True)
+        )
 
     def __call__(self, x):
         check_images(x, self.image_channels, smallest=16)
@@ -119,7 +141,8 @@ class _Pyramid(nnx.Module):
             density_map = self.heads[i](self.disturb[i](fused))
             densities.append(density.resize(density_map, size)[..., None])
             pooled = widened(self.disturb[i](found[i])).mean((1, 2))
-            counts.append(self.counters[i](pooled)[:, 0])
+            sites = math.prod(found[i].shape[1:3])
+            counts.append(sites * jax.nn.softplus(self.counters[i](pooled)[:, 0]))
         return {
             'densities': jnp.stack(densities[::-1], axis=1),
             'counts': jnp.stack(counts[::-1], axis=1),
@@ -161,17 +184,22 @@ class _Gate(nnx.Module):
 class _Head(nnx.Module):
     """Features [B, h, w, width] to a density [B, h, w] float32."""
 
-    def __init__(self, width, norm, dtype, *, rngs):
+    def __init__(self, width, norm, begin, dtype, *, rngs):
         self.conv = nnx.Conv(
             width, width, (3, 3), use_bias=False, dtype=dtype, rngs=rngs
         )
         self.norm = norm(width, rngs=rngs)
-        empty = nnx.initializers.constant(_EMPTY)
-        self.out = nnx.Linear(width, 1, bias_init=empty, rngs=rngs)
+        self.out = _positive(width, begin, rngs=rngs)
 
     def __call__(self, x):
         x = jax.nn.relu(self.norm(self.conv(x)))
         return jax.nn.softplus(self.out(widened(x))[..., 0])
+
+
+def _positive(width, begin, *, rngs):
+    """Returns the layer whose softplus is about ``begin`` at first."""
+    bias = nnx.initializers.constant(math.log(math.expm1(begin)))
+    return nnx.Linear(width, 1, bias_init=bias, rngs=rngs)
 
 
 class _Noise(nnx.Module):

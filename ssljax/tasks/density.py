@@ -16,6 +16,7 @@ def density(
     *,
     transport_weight: float = 0.1,
     variation_weight: float = 0.01,
+    token_weight: float = 1.0,
     regularisation: float = 10.0,
     iterations: int = 100,
 ) -> Task:
@@ -39,6 +40,7 @@ def density(
       num_points: M.
       transport_weight: of the term 'transport'.
       variation_weight: of the term 'variation'.
+      token_weight: of the term 'token'; 0 leaves it out, as in DM-Count.
       regularisation: of the transport, in pixels squared.
       iterations: of the transport.
 
@@ -91,10 +93,10 @@ def density(
             'transport': transport_weight * work,
             'variation': variation_weight * losses.variation(first, placed),
         }
-        if 'counts' in outputs:
+        if 'counts' in outputs and token_weight:
             counts = outputs['counts']
             wanted = jnp.broadcast_to(true[..., None], counts.shape)
-            terms['token'] = losses.count_error(counts, wanted).mean(-1)
+            terms['token'] = token_weight * losses.count_error(counts, wanted).mean(-1)
         return terms
 
     def consistent(outputs, targets):

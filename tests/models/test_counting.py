@@ -36,6 +36,14 @@ def test_three_densities_and_three_counts(answers):
     assert rough[0] > rough[1]
 
 
+def test_all_levels_begin_with_as_many_things(answers):
+    begin = 0.001 * 32 * 48
+    for found in answers[0]['densities'].sum((2, 3, 4)), answers[0]['counts']:
+        ratio = np.asarray(found) / begin
+        assert (ratio > 1 / 8).all() and (ratio < 8).all()
+        assert 0.4 < np.exp(np.log(ratio).mean()) < 2.5
+
+
 def test_heads_are_disturbed_by_the_key_alone(answers):
     plain, one, two = answers
     for name in ('densities', 'counts'):
@@ -57,6 +65,8 @@ def test_the_strongest_places_are_hidden():
 def test_refuses_what_does_not_fit():
     with pytest.raises(InputError, match='channels'):
         models.pyramid_counter(channels=(4, 4))
+    with pytest.raises(InputError, match='begin'):
+        models.pyramid_counter(begin=0.0)
     with pytest.raises(InputError, match='noise'):
         models.pyramid_counter(noise=1.0)
     network = models.pyramid_counter(channels=(4, 4, 4))

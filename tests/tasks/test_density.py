@@ -46,6 +46,8 @@ def test_the_first_head_answers_and_all_are_taught():
     )(OUTPUTS)
     assert not np.any(moved['densities'][:, 1:])  # DM-Count is of the first alone
     assert 'token' not in TASK.supervised({'densities': OUTPUTS['densities']}, EXAMPLE)
+    alone = tasks.density((32, 32, 1), 4, token_weight=0.0)
+    assert 'token' not in alone.supervised(OUTPUTS, EXAMPLE)
 
 
 def test_consistency_draws_every_head():

@@ -12,9 +12,14 @@ from experiments.configs.base import base
 def dots(method: str, **args) -> ConfigDict:
     """Returns the shared configuration with a method and its arguments."""
     config = base(
-        'dots:rows=750',
+        'dots:rows=750,clutter=2,texture=0.04',
         method,
-        network={'name': 'pyramid_counter', 'channels': (8, 16, 32)},
+        network={
+            'name': 'pyramid_counter',
+            'channels': (8, 16, 32),
+            'norm': 'batch',
+            'begin': 30 / 64**2,
+        },
         views={'weak': {'flip_horizontal': {}, 'flip_vertical': {}}},
         **args,
     )
@@ -22,6 +27,7 @@ def dots(method: str, **args) -> ConfigDict:
     config.labels = 16
     config.reading = {'validation': 50, 'test': 200}
     config.batch_size = 8
-    config.steps = 400
+    config.steps = 800
+    config.optimizer.lr = 5e-3
     config.optimizer.warmup = 50
     return config
