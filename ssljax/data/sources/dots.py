@@ -36,14 +36,15 @@ def dots(
     """Draws dots, scattered or in clumps, light or dark against what lies behind.
 
     Dots of a picture are alike up to a third in size and grey; between pictures they
-    differ, as numbers and clumps do. Strokes and discs of other sizes are no dots.
+    differ, as numbers and clumps do. Strokes and discs are no dots, though three discs
+    in five have the size of one.
 
     Args:
       rows: of the Source.
       size: (H, W), each at least 16.
       most: M; numbers of dots are uniform from 0 to M.
       seed: of everything.
-      clutter: strokes and large discs that do not count.
+      clutter: strokes and discs that do not count.
       texture: standard deviation of the background's grey.
       noise: standard deviation of each pixel's noise.
 
