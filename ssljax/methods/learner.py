@@ -173,6 +173,7 @@ def start(
     *,
     memory: Callable[[dict, dict], dict] = lambda params, stats: {},
     frozen: Mapping[str, PyTree] | None = None,
+    alike: Mapping[str, str] | None = None,
 ) -> State:
     """Builds a State that aliases nothing the caller holds.
 
@@ -183,6 +184,8 @@ def start(
       given: name -> Variables to start from, also only a part of them.
       memory: ``(params, stats) -> State.memory``.
       frozen: ``State.frozen``; its names are free in ``given``.
+      alike: name -> an earlier name of ``networks``, whose start it shares unless it is
+        given one.
 
     Raises:
       InputError: if ``given`` names an unknown network or does not fit it, if
@@ -198,7 +201,11 @@ def start(
     for name, (network, inputs) in networks.items():
         _check_inputs(inputs)
         own = jax.random.fold_in(key, zlib.crc32(name.encode()))
-        variables = network.init(own, inputs)
+        twin = (alike or {}).get(name)
+        if twin and name not in given:
+            variables = Variables(params[twin], stats[twin])
+        else:
+            variables = network.init(own, inputs)
         if name in given:
             variables = _over(variables, given[name], f'given[{name!r}]')
         params[name], stats[name] = variables

@@ -68,7 +68,7 @@ def tsal(
     .. math:: \theta_T \leftarrow \lambda\theta_T + (1 - \lambda)\theta_S .
 
     Args:
-      network: of both, they start from different random weights; of clips
+      network: of both, which start alike, as from one network trained before; of clips
         (``models.per_frame``), answering 'heatmaps', 'centre' and 'offsets'.
       optimizer: one transformation for all networks, or one each by name: 'student',
         'teacher', and of the trackers 'student_tracker', 'teacher_tracker'.
@@ -77,7 +77,8 @@ def tsal(
         by ``unsupervised_flow`` and handed to ``init`` as ``given['tracker']``. None,
         and no ``known_flow``: a frame foretells itself.
       known_flow: takes the flow that clips come with, ``flow`` [T - 1, H, W, 2].
-      decay: lambda in [0, 1]; 0 makes the teacher a copy of the student.
+      decay: lambda in [0, 1]; 0 makes the teacher a copy of the student, 1 leaves two
+        networks that never meet.
       both_ways: as released, the student is first averaged with the teacher, by the
         same lambda; else, as in the paper, only the teacher moves.
       fusion: mu in [0, 1]; 1 is heatmaps alone, 0 the centre alone.
@@ -103,7 +104,9 @@ def tsal(
     Source: arXiv 2012.06711 (2020) as it is meant: tracked frames stand beside the
     frames that they foretell, all places are in pixels, each clip by itself.
     """
-    for name, number in (('fusion', fusion), ('failing', failing)):
+    shares = {'fusion': fusion, 'failing': failing}
+    shares |= {} if callable(decay) else {'decay': decay}
+    for name, number in shares.items():
         if not 0 <= number <= 1:
             raise InputError(f'{name} is {number}; give a number from 0 to 1.')
     if 'annotated' not in task.example:
@@ -131,7 +134,8 @@ def tsal(
                     'its Variables, or give a tracker_weight.'
                 )
             frozen['tracker'] = given['tracker']
-        return start(key, networks, optimizer, given, frozen=frozen)
+        twins = {'teacher': 'student'}
+        return start(key, networks, optimizer, given, frozen=frozen, alike=twins)
 
     def objective(params, state, batch, key):
         labelled, unlabelled = batch['labelled']['weak'], batch['unlabelled']['weak']

@@ -8,7 +8,7 @@ import pytest
 from jax.sharding import AxisType, PartitionSpec
 
 from ssljax import losses, methods, views
-from ssljax.contracts import InputError, State, Variables
+from ssljax.contracts import InputError, Network, State, Variables
 from ssljax.methods.learner import Aux, gradients, learner, start
 
 KEY = jax.random.key(0)
@@ -163,3 +163,20 @@ def test_views_are_drawn_in_the_step_and_return_with_its_number(tiny):
     again, same = step(state, raw)
     # The rate is 0, so that only the views can differ.
     assert first['loss'] != second['loss'] == same['loss']
+
+
+def test_a_twin_starts_alike_unless_it_is_given_its_own():
+    def init(key, x):
+        return Variables({'w': jax.random.normal(key, (3,))})
+
+    network = Network(init, lambda *_, **__: ({}, {}))
+    networks = {name: (network, jnp.ones((1, 2))) for name in ('a', 'b', 'c')}
+    key, optimizer = jax.random.key(0), optax.sgd(0.1)
+    state = start(key, networks, optimizer, {}, alike={'b': 'a'})
+    w = {name: own['w'] for name, own in state.params.items()}
+    np.testing.assert_array_equal(w['a'], w['b'])
+    assert not np.array_equal(w['a'], w['c'])
+    assert w['a'] is not w['b']  # each may be given away
+    given = {'b': Variables({'w': jnp.ones(3)})}
+    state = start(key, networks, optimizer, given, alike={'b': 'a'})
+    np.testing.assert_array_equal(state.params['b']['w'], 1)
