@@ -82,6 +82,7 @@ def given(name: str) -> bool:
     return any(re.match(f'--?{name}(=|$)', argument) for argument in sys.argv[1:])
 
 
+_STEPS = re.compile(r'--?config\.steps(=|$)')
 PYTHON = '; give a file of Python such as experiments/configs/digits/fixmatch.py.'
 
 
@@ -93,7 +94,7 @@ def read(values: flags.FlagValues, argv: list[str]) -> list[str]:
 
     Raises:
       InputError: if a flag, a field of the configuration or its file does not exist,
-        or a value does not fit.
+        a value does not fit, or steps are given to a job of stages.
     """
     # ml_collections runs a file where the one before it ran, so that a file without
     # get_config would have that of the other.
@@ -108,6 +109,11 @@ def read(values: flags.FlagValues, argv: list[str]) -> list[str]:
                     'a ConfigDict, as experiments/configs/base.py makes it.'
                 )
             config.lock()
+            if 'stages' in config and any(_STEPS.match(a) for a in argv):
+                names = ', '.join(
+                    f'--config.stages.{name}.steps' for name in config.order
+                )
+                raise InputError(f'config.steps is that of no stage; give {names}.')
         return rest
     except AttributeError as error:
         # ml_collections: "'stepz'\nDid you mean "steps" instead of "stepz"?"

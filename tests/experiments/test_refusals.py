@@ -50,6 +50,14 @@ def test_flags(refused, tmp_path, flag, sentence):
     assert sentence in refused('train', flag, f'--workdir={tmp_path / "job"}')
 
 
+def test_the_steps_of_stages_are_their_own(refused, tmp_path):
+    config = '--config=experiments/configs/left_atrium/bcp.py'
+    said = refused('train', config, '--config.steps=4', f'--workdir={tmp_path / "job"}')
+    assert (
+        'is that of no stage; give --config.stages.pretrain.steps, --config.st' in said
+    )
+
+
 @pytest.mark.parametrize(
     'method, flag, sentence',
     [
