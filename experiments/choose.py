@@ -39,6 +39,7 @@ POINTS = {
 }
 """The same of landmarks."""
 MASKS = {
+    'left atrium, 1 scan': 'left_atrium_1',
     'left atrium, 4 scans': 'left_atrium',
     'hippocampus, 6 volumes': 'hippocampus',
 }

@@ -5,8 +5,11 @@
 Without the contrast: ``--config.args.contrast_weight=0.``, without the cosine
 ``agreement_weight=0.``, without the winner's lesson ``weight=0.``
 
-Time: not measured.
-Score: not run.
+Time: 4.4 min on a core of a busy 2-core CPU.
+Score: Dice 0.597 ± 0.053 on the test scans, 3 seeds, 95HD 19.7 mm; without the contrast
+  0.658 ± 0.009 and 15.8 mm (experiments/results/left_atrium_systems/table.md): the
+  boundaries are not sharper with it in so few steps. Networks' own weights, of which
+  the masks alone have 0.670.
 """
 
 from ml_collections import ConfigDict
