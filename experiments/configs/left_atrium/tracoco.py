@@ -6,10 +6,10 @@ Without the overlaps: ``--config.args.translation_weight=0.
 --config.args.saddle_weight=0.``, without CutMix ``mixed=()``
 
 Time: 3.9 min on a core of a busy 2-core CPU.
-Score: Dice 0.671 ± 0.051 on the test scans, 3 seeds; without the overlaps 0.705 ± 0.057,
-  in each seed more, and no other boundaries (-0.034 ± 0.049 of Dice, 0.6 ± 3.6 mm of
-  95HD with them; experiments/results/left_atrium_systems/table.md). A network's own
-  weights, of which the masks alone have 0.670.
+Score: Dice 0.671 ± 0.051 on the test scans, 3 seeds; without the overlaps 0.705 ±
+  0.057, in each seed more, and no other boundaries (-0.034 ± 0.049 of Dice, 0.6 ± 3.6
+  mm of 95HD with them; experiments/results/left_atrium_systems/table.md). A network's
+  own weights, of which the masks alone have 0.670.
 """
 
 from experiments.configs.left_atrium.common import SPACE, left_atrium
