@@ -197,7 +197,9 @@ def start(
             f'given has {sorted(unknown)}; this method has the networks '
             f'{sorted(networks)}.'
         )
-    params, stats, opt = {}, {}, {}
+    params: dict[str, PyTree] = {}
+    stats: dict[str, PyTree] = {}
+    opt = {}
     for name, (network, inputs) in networks.items():
         _check_inputs(inputs)
         own = jax.random.fold_in(key, zlib.crc32(name.encode()))
