@@ -2,12 +2,10 @@
 
     python -m experiments.train --config=experiments/configs/dots/supervised.py
 
-Time: about 1 min of a busy 2-core CPU, on one core.
-Score: not run. On validation, one seed, the mean distance stays where a constant has
-  it, at 15.2 after 800 steps; with 200 labels it is 13.2 after 400 (rate 5e-3).
-  Group norm takes the number of dots away: with batch norm
-  (--config.networks.network.norm=batch) and 64 labels the training rows' distance falls
-  to 5 in 400 steps, the student's on validation to 14.4, its average's not yet.
+Time: 1.0 min on a core of a busy 2-core CPU.
+Score: mean distance 10.4 ± 3.1 on the test pictures, 3 seeds, where the mean number for
+  all has 15 (experiments/results/dots/table.md). With 200 labels 4.5 on validation, one
+  seed. Group norm takes the number of dots away; these networks have batch norm.
 """
 
 from experiments.configs.dots.common import dots
