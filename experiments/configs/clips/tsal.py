@@ -9,7 +9,10 @@ three frames of ten.
 Time: 5.6 min of a busy 2-core CPU, on one core.
 Score: 16.7 ± 3.5 % NME, 3 seeds: 1.3 ± 5.1 less than the labels alone, which does not
   tell them apart, and 1.0 more than Mean Teacher (experiments/results/clips/table.md).
-  Its tracker, after 300 steps, is off by 0.72 pixels at landmarks, no motion by 0.92.
+  Against the labels alone with the same branch it is 2.3 less. Measured before its
+  networks started alike, with a tracker of 300 steps that the same noise on all frames
+  kept from moving: it was off by 0.72 pixels at landmarks, no motion by 0.92. Not run
+  since.
   On validation, known motion, one seed: 23.7 % with weight 1, 17.9 with 0.3, 17.2 with
   0.1. Known motion on the test part: not run. The student is the same whatever lambda
   is; at 32x32, failing 0.3, the teacher of 0.999 has 1.1 ± 4.7 less than it, that of
