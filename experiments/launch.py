@@ -110,9 +110,8 @@ def read(values: flags.FlagValues, argv: list[str]) -> list[str]:
                 )
             config.lock()
             if 'stages' in config and any(_STEPS.match(a) for a in argv):
-                names = ', '.join(
-                    f'--config.stages.{name}.steps' for name in config.order
-                )
+                own = [name for name in config.order if 'steps' in config.stages[name]]
+                names = ', '.join(f'--config.stages.{name}.steps' for name in own)
                 raise InputError(f'config.steps is that of no stage; give {names}.')
         return rest
     except AttributeError as error:

@@ -65,7 +65,10 @@ def rate(spec: Any, steps: int) -> Schedule:
     CIFAR-100's networks are distilled. ``share`` is that of the steps in which a
     network moves, where it waits in others, as RAIL's groups do for each other.
     """
-    steps = round(steps * spec.get('share', 1.0))
+    share = spec.get('share', 1.0)
+    if not 0 < share <= 1:
+        raise InputError(f'optimizer.share is {share}; give a share in (0, 1].')
+    steps = round(steps * share)
     warmup = min(spec.warmup, steps - 1)
     fall = spec.get('decay', '7/16')
     checks.known('optimizer.decay', fall, ('7/16', 'cosine', 'polynomial', 'tenths'))

@@ -25,9 +25,16 @@ RAMPS = {'mean_teacher': 0.4, 'uamt': 0.4, 'cps': 0.4}
 
 
 def recipe(
-    data: str, method: str, network: dict, space: dict, change: dict, **args
+    data: str,
+    method: str,
+    network: dict,
+    space: dict,
+    change: dict,
+    *,
+    steps: int = 30_000,
+    **args,
 ) -> ConfigDict:
-    """Returns a configuration of 30000 steps.
+    """Returns a configuration.
 
     Args:
       data: as ``data.load`` takes it.
@@ -35,6 +42,7 @@ def recipe(
       network: name and arguments of a network of ``ssljax.models``.
       space: views that move sites, of both views.
       change: further ones of the strong view.
+      steps: of the run, BCP's two stages together.
       **args: over ``ARGUMENTS``.
     """
     config = base(
@@ -47,7 +55,7 @@ def recipe(
     config.task = ConfigDict({'name': 'segmentation'})
     config.ramp, config.ramp_form = RAMPS.get(method, 0.0), 'sigmoid'
     config.ema = 0.99
-    config.steps = 30_000
+    config.steps = steps
     config.optimizer = ConfigDict(
         {
             'name': 'sgd',

@@ -106,7 +106,7 @@ def named_by_masks(name: str, masks: Iterable[np.ndarray]) -> tuple[str, ...]:
         largest = max(largest, int(mask.max(where=~ignored, initial=0)))
     if ignoring and not largest:
         raise InputError(
-            f'{name} hold only 0 and {IGNORED}, which is ignored, not a class; number '
+            f'{name} hold no class but 0, beside {IGNORED}, which is ignored; number '
             'the classes 1, 2, ..., or name them.'
         )
     return tuple(map(str, range(max(largest, 1) + 1)))

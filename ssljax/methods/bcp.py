@@ -70,7 +70,7 @@ def bcp(
         the student.
 
     Raises:
-      InputError: if neither is; when traced, for a share that is none.
+      InputError: if both are False; when traced, for a share outside of (0, 1).
 
     Source: Bai et al. 2023, arXiv 2305.00673. In its 2D script the roles of the images
     in z_1 are changed.

@@ -47,8 +47,8 @@ def pyramid_counter(
         alike things it holds; 'batch' leaves it.
       dropout: probability in [0, 1) of losing a channel of the coarsest level.
       noise: in [0, 1), of the finest level.
-      begin: above 0, things a pixel that it finds before it has learnt; the labels'
-        mean spares the first steps.
+      begin: above 0, things a pixel that it finds before it has learnt; to start at the
+        labels' mean saves the first steps.
       statistics: as in ``small_cnn``.
       dtype: that the convolutions compute in.
 

@@ -78,10 +78,9 @@ def surfaces(num_classes: int) -> Metric:
 
     def rows(prediction, example):
         found, true = _ids(prediction, example)
-        kind = jnp.uint8 if num_classes <= 256 else jnp.int32
         kept = {
-            'found': jnp.where(true < 0, 0, found).astype(kind),
-            'true': jnp.where(true < 0, 0, true).astype(kind),
+            'found': jnp.where(true < 0, 0, found).astype(jnp.uint8),
+            'true': jnp.where(true < 0, 0, true).astype(jnp.uint8),
         }
         if 'spacing' in example:
             kept['spacing'] = jnp.asarray(example['spacing'], jnp.float32)

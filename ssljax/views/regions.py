@@ -104,7 +104,7 @@ def surer_cubes(own: Array, other: Array, side: int) -> Array:
       [B, *S] bool.
 
     Raises:
-      InputError: if the side divides one of them not.
+      InputError: if the side does not divide one of them.
 
     Source: after UCF-Mix of CFC-Net (2025), arXiv 2504.11856, whose abstract is all
     that is public.

@@ -96,6 +96,9 @@ def test_joints_without_a_score_are_not_taught(tiny):
     new, _ = jax.jit(method.step)(state, batch())
     moved = np.abs(new.params['student']['maps'] - state.params['student']['maps'])[2:]
     assert not moved[..., 0].any() and moved[..., 1].any()
+    for name in ('teacher', 'reviewer'):  # numbers count up: the start is forgotten
+        average = new.memory[name].variables.params['maps']
+        np.testing.assert_array_equal(average, new.params['student']['maps'])
 
 
 def test_a_reviewer_as_quick_as_the_teacher_is_refused():

@@ -41,6 +41,9 @@ def test_noise_is_each_frames_own_where_it_is_asked_for():
 
 
 def test_what_a_clip_can_not_be():
+    apart = views.clip(views.affine(degrees=9.0), alike=False)
+    with pytest.raises(InputError, match='move all frames alike'):
+        apart(jax.random.key(0), _clip() | {'flow': jnp.zeros((2, 9, 9, 2))})
     still = {'image': jnp.zeros((9, 9, 1))}
     with pytest.raises(InputError, match='a clip is'):
         views.clip(views.noise(0.1))(jax.random.key(0), still)

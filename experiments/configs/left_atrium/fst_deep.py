@@ -7,7 +7,7 @@ average as fast: ``--config.ema=0.9703``, too.
 
 Time: 5.6 min on a core of a busy 2-core CPU.
 Score: Dice 0.783 ± 0.029 on the test scans, 3 seeds, labels on weak views; without
-  looking ahead 0.781 ± 0.017, with an average as fast 0.785 ± 0.032, the masks alone
+  looking ahead 0.781 ± 0.017, with an average as fast 0.785 ± 0.031, the masks alone
   0.683 ± 0.064 (experiments/results/left_atrium_systems/table.md): what is gained is
   Mean Teacher's. ClassMix is not in it.
 """

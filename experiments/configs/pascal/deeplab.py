@@ -39,12 +39,12 @@ def get_config(method='unimatch'):
             'random_grayscale': {},
             'random_blur': {},
         },
+        steps=80 * 10_582 // 8,
         **form,
     )
     config.task.loss = 'cross_entropy'
     config.labels = 92
     config.batch_size = 8
     config.eval_batch_size = 8
-    config.steps = 80 * 10_582 // 8
     config.optimizer.lr = 0.001
     return config

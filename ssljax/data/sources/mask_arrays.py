@@ -67,7 +67,8 @@ def mask_arrays(
                 'have; save it beside them.'
             )
         if classes is None:  # the training part comes first
-            classes = checks.named_by_masks(f'masks of {path}', own['mask'])
+            known_masks = own['mask'][own['annotated']]
+            classes = checks.named_by_masks(f'masks of {path}', known_masks)
         checks.masks(f'{_PARTS[part]}mask', own['mask'], len(classes))
     fields = {
         name: np.concatenate([own[name] for own in parts.values()])

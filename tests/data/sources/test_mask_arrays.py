@@ -80,6 +80,13 @@ def test_images_and_rows_nobody_annotated(tmp_path):
     assert 1 in dataset.rows['unlabelled'] and len(dataset.rows['labelled']) == 1
 
 
+def test_background_alone_beside_rows_nobody_annotated(tmp_path):
+    annotated = np.arange(6) < 5
+    content = _content() | {'mask': np.zeros((6, 4, 8, 6), int), 'annotated': annotated}
+    source, _ = _read(tmp_path, content)
+    assert source.classes == ('0', '1') and (source[5]['mask'] == 255).all()
+
+
 def test_a_case_in_two_parts(tmp_path):
     _read(tmp_path, _content(), _content('test_', 2))
     with pytest.raises(InputError, match='case 0 has rows to train on and .* test'):
@@ -105,7 +112,7 @@ WRONG[4, 1, 2, 3] = 9
             _content('test_', 2, first=8, mask=np.full((2, 4, 8, 6), 3)),
             r'test_mask\[0\] has a pixel of class 3; give 0 to 2',
         ),
-        ({'mask': np.where(WRONG > 0, 255, 0)}, 'hold only 0 and 255'),
+        ({'mask': np.where(WRONG > 0, 255, 0)}, 'hold no class but 0, beside 255'),
         ({'spacing': np.ones((6, 2))}, r'spacing has shape \(6, 2\)'),
         ({'spacing': np.zeros((6, 3))}, 'millimetres above 0'),
         ({'case': np.ones(6)}, 'case is float64'),

@@ -117,7 +117,7 @@ def test_what_does_not_fit(tmp_path):
         sources.BadItem, match=r'image is \(6, 8\) and its mask \(6, 7\)'
     ):
         _wrong(tmp_path, grey, np.zeros((6, 7)))
-    with pytest.raises(InputError, match='hold only 0 and 255'):
+    with pytest.raises(InputError, match='hold no class but 0, beside 255'):
         _wrong(tmp_path, grey, grey + 255)
     with pytest.raises(sources.BadItem, match='has the class 4, and there are 3'):
         _wrong(tmp_path, grey, grey + 4, 'a\nb\nc')
