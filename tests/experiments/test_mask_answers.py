@@ -10,9 +10,7 @@ from ssljax import data
 
 DATA = 'blobs:cases=8,validation=2,test=3,size=16x16'
 TINY = (
-    '--config=experiments/configs/dots/supervised.py',
-    '--config.task.name=segmentation',
-    '--config.networks.network.name=unet',
+    '--config=experiments/configs/blobs/supervised.py',
     '--config.networks.network.channels=(4,8)',
     f'--config.data={DATA}',
     '--config.reading={}',
