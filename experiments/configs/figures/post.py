@@ -40,7 +40,7 @@ def get_config():
                 'rates': {'lr': 1e-3},
                 'given': {'prior': 'poses'},
                 'args': {
-                    'feature_weight': 1e-4,
+                    'feature_weight': 1e-6,
                     'prior_weight': 1e-3,
                     'sigma': 1.0,
                 },
