@@ -368,7 +368,7 @@ ROWS = (
         50,
         data='hippocampus',
     ),
-    _row('cfc_net', 'CFC-Net', '2025, arXiv 2504.11856', 49, data='tubes'),
+    _row('cfc_net', 'CFC-Net', '2025, arXiv 2504.11856', 49, data='left_atrium'),
     _row(
         'ds6',
         'DS6',

@@ -36,7 +36,7 @@ def cfc_net(
     *,
     task: Task,
     decay: float | Schedule | None = None,
-    cutoff: float = 0.1,
+    cutoff: float | None = 0.1,
     side: int = 8,
     threshold: float = 0.75,
     cross_weight: float = 1.0,
@@ -62,12 +62,15 @@ def cfc_net(
     project, with the recipe of SSL4MIS.
 
     Args:
-      network: of all three; the students start from different random weights.
+      network: of all three, which start alike: the mean of two networks that began
+        apart answers nothing.
       optimizer: one transformation for both, or {'student': ..., 'partner': ...}.
       task: ``tasks.segmentation``.
       decay: of the teacher; None is ``count_warmup(0.99)``.
       cutoff: cycles a pixel between the bands, see ``views.split_frequencies``. Each
-        band, and the whole, goes in with mean 0 and deviation 1.
+        band, and the whole, goes in with mean 0 and deviation 1. None splits nothing:
+        both students see the whole and stay one, unless noise in the network parts
+        them; it is what bands are compared with.
       side: of the cubes, a divisor of all sides of an input.
       threshold: tau.
       cross_weight: :math:`\lambda_c`.
@@ -88,7 +91,9 @@ def cfc_net(
     teacher = ema(decay or count_warmup(0.99), stats='keep')
 
     def bands(images: Array) -> dict[str, Array]:
-        low, high = views.split_frequencies(images, cutoff)
+        low = high = images
+        if cutoff is not None:
+            low, high = views.split_frequencies(images, cutoff)
         return {'student': even(low), 'partner': even(high), 'teacher': even(images)}
 
     def answer(name: str):
@@ -114,7 +119,8 @@ def cfc_net(
         def memory(params, stats):
             return {'teacher': teacher.init(mean_of(params, stats))}
 
-        return start(key, networks, optimizer, given or {}, memory=memory)
+        twins = {'partner': 'student'}
+        return start(key, networks, optimizer, given or {}, memory=memory, alike=twins)
 
     def objective(params, state, batch, key):
         labelled = batch['labelled']['weak']

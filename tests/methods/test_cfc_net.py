@@ -82,6 +82,27 @@ def test_terms_and_teacher(batch):
     np.testing.assert_allclose(answer, average.params['gain'] * even(image), rtol=1e-4)
 
 
+def test_networks_start_alike(batch):
+    """Or the teacher, their mean, would be the mean of two unrelated networks."""
+    method = methods.cfc_net(pointwise(), optax.sgd(1.0), task=TASK, side=4)
+    state = method.init(jax.random.key(0), batch)
+    gain = state.params['student']['gain']
+    assert state.params['partner']['gain'] == gain
+    assert state.memory['teacher'].variables.params['gain'] == gain
+
+
+def test_without_bands_both_see_the_whole(batch):
+    method = methods.cfc_net(
+        pointwise(), optax.sgd(1.0), task=TASK, cutoff=None, side=4, mix_weight=0.0
+    )
+    new, metrics = jax.jit(method.step)(method.init(jax.random.key(0), batch), batch)
+    assert metrics['loss/student_cross'] == metrics['loss/partner_cross']
+    image = batch['unlabelled']['weak']['image']
+    gain = new.params['partner']['gain']
+    answer = method.answers['partner'](new, image)['logits'][..., :1]
+    np.testing.assert_allclose(answer, gain * even(image), rtol=1e-4)
+
+
 def test_cubes_are_of_the_surer_band(batch):
     _, _, metrics = stepped(batch, (0.0, 4.0))
     assert metrics['high_cubes'] == 1
