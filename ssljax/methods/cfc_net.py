@@ -42,13 +42,15 @@ def cfc_net(
     cross_weight: float = 1.0,
     full_weight: float = 1.0,
     mix_weight: float = 1.0,
+    whole_labels: bool = True,
     weight: float | Schedule = 0.1,
     ratio: float = 1.0,
     ship: str = 'teacher',
 ) -> Method:
     r"""Two students of one frequency band each teach one another; a teacher sees both.
 
-    .. math:: L = \sum_k L_\mathrm{sup}(f_k(x^k)) + \lambda(t) \sum_k \Big(
+    .. math:: L = \sum_k \big(L_\mathrm{sup}(f_k(x^k)) + L_\mathrm{sup}(f_k(x))\big)
+        + \lambda(t) \sum_k \Big(
         \lambda_c \mathrm{CE}(f_k(u^k), \arg\max f_{\bar k}(u^{\bar k}))
         + \lambda_f\, e^{-H(p_T)} \|f_k(u^k) - p_T(u)\|^2
         + \lambda_m [\max p_T \ge \tau] \mathrm{CE}(f_k(m), \arg\max p_T)\Big)
@@ -76,6 +78,8 @@ def cfc_net(
       cross_weight: :math:`\lambda_c`.
       full_weight: :math:`\lambda_f`.
       mix_weight: :math:`\lambda_m`; 0 for no mixing.
+      whole_labels: whether students learn labels on the whole as well, without which
+        their mean, the teacher, is asked for what neither of them has seen.
       weight: lambda, a ramp.
       ratio: unlabelled rows for each labelled one.
       ship: whose weights ``predict`` uses; each answers on its own band.
@@ -137,16 +141,20 @@ def cfc_net(
 
         supervised, stats, answered, doubt = {}, {}, {}, {}
         for name, own in zip(STUDENTS, keys, strict=True):
-            both = [known[name], seen[name]]
+            inputs = {name: known[name]}
+            if whole_labels:
+                inputs[f'{name}_whole'] = known['teacher']
+            parts = [*inputs.values(), seen[name]]
             outputs, stats[name] = network.apply(
                 Variables(params[name], state.stats[name]),
-                join(both),
+                join(parts),
                 train=True,
                 key=own,
             )
-            on_labels, answered[name] = split(outputs, like=both)
-            for term, x in supervised_terms(task, on_labels, labelled).items():
-                supervised[f'{name}_{term}'] = x
+            *on_labels, answered[name] = split(outputs, like=parts)
+            for what, output in zip(inputs, on_labels, strict=True):
+                for term, x in supervised_terms(task, output, labelled).items():
+                    supervised[f'{what}_{term}'] = x
             probs = jax.lax.stop_gradient(task.decode(answered[name]))
             doubt[name] = entropy_of(probs)
 

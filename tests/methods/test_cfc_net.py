@@ -91,6 +91,22 @@ def test_networks_start_alike(batch):
     assert state.memory['teacher'].variables.params['gain'] == gain
 
 
+def test_labels_are_learnt_on_the_whole_too(batch):
+    """Or the teacher would be asked for what neither student has seen."""
+    _, _, metrics = stepped(batch, (4.0, 0.5))
+    logits = two(0.5 * even(batch['labelled']['weak']['image']))
+    supervised = TASK.supervised({'logits': logits}, batch['labelled']['weak'])
+    assert supervised
+    for term, rows in supervised.items():
+        found = metrics[f'loss/partner_whole_{term}']
+        np.testing.assert_allclose(found, rows.mean(), rtol=1e-4, err_msg=term)
+    method = methods.cfc_net(
+        pointwise(), optax.sgd(1.0), task=TASK, side=4, whole_labels=False
+    )
+    _, metrics = method.step(method.init(jax.random.key(0), batch), batch)
+    assert not [name for name in metrics if 'whole' in name]
+
+
 def test_without_bands_both_see_the_whole(batch):
     method = methods.cfc_net(
         pointwise(), optax.sgd(1.0), task=TASK, cutoff=None, side=4, mix_weight=0.0

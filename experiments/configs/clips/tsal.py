@@ -34,7 +34,7 @@ def get_config(motion='tracker'):
         'args': {
             'decay': 0.6,
             'fusion': 0.5,
-            'weight': 0.1,
+            'weight': 0.3,
             'failing': 0.0,
             'both_ways': False,
             'known_flow': False,
