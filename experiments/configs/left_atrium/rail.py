@@ -30,7 +30,7 @@ def get_config():
         {'name': 'vnet', 'channels': (8, 16, 32), 'depths': (1, 2, 2)}
     )
     config.task.background = False
-    config.steps = 1600  # a group has half of them
+    config.steps = 800  # a group has half of them
     config.ramp = 0.2
     config.optimizer.share = 0.5
     return config
