@@ -25,6 +25,7 @@ def get_config(bands: str = 'split') -> ConfigDict:
         cutoff=0.1 if bands == 'split' else None,
         side=8,
         mix_weight=1.0 if bands == 'split' else 0.0,
+        whole_labels=bands == 'split',  # else both learn them there anyway
     )
     config.ramp = 0.4
     config.steps = 800
