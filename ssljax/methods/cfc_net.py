@@ -92,7 +92,8 @@ def cfc_net(
     if not 0 <= threshold <= 1:
         raise InputError(f'threshold is {threshold}; give a probability.')
     # Its statistics are of what it sees itself, the whole image.
-    teacher = ema(decay or count_warmup(0.99), stats='keep')
+    decay = count_warmup(0.99) if decay is None else decay
+    teacher = ema(decay, stats='keep')
 
     def bands(images: Array) -> dict[str, Array]:
         low = high = images
