@@ -16,7 +16,6 @@ network, differentiated; a frozen one gives each back as soon as the next is the
 from __future__ import annotations
 
 import statistics
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,7 @@ import jax.numpy as jnp
 import optax
 from absl import app, flags
 
-from experiments.benchmarks.turns import in_turn, quotient
+from experiments.benchmarks.turns import Steps, in_turn, quotient
 from experiments.machine import describe
 from ssljax import losses, methods, models
 from ssljax.targets.top_answers import top_answers
@@ -97,21 +96,14 @@ def measure(rounds: int, inner: int) -> dict[str, Any]:
     """Returns times, ratios and memory of all."""
     found, teacher, weights = cases(jax.random.split(jax.random.key(0)))
     runs: dict[str, Any] = {}
-    held, last = {}, {}
+    held = {}
     for name, (method, batch, given) in found.items():
         state = method.init(jax.random.key(1), batch, given)
         step = jax.jit(method.step, donate_argnums=0).lower(state, batch).compile()
         held[name] = memory(step) | {'flops': step.cost_analysis()['flops']}
-        runs[name] = [step, state, batch]
+        runs[name] = Steps(step, state, batch, inner)
 
-    def steps(name):
-        step, state, batch = runs[name]
-        for _ in range(inner):
-            state, metrics = step(state, batch)
-        runs[name][1] = jax.block_until_ready(state)
-        last[name] = float(metrics['loss'])
-
-    seconds = in_turn({name: partial(steps, name) for name in runs}, rounds)
+    seconds = in_turn(runs, rounds)
     ratios = {}
     for name in ('answers', 'top_answers'):
         median, (low, high) = quotient(seconds['teacher'], seconds[name])
@@ -128,7 +120,9 @@ def measure(rounds: int, inner: int) -> dict[str, Any]:
         'faster_than_teacher_quartiles': ratios,
         'mebibytes': held,
         'teacher_mebibytes': in_the_gradient(teacher, weights, image),
-        'loss_after_all_steps': last,
+        'loss_after_all_steps': {
+            name: float(run.metrics['loss']) for name, run in runs.items()
+        },
         **describe(),
     }
 

@@ -14,7 +14,6 @@ asks the teacher for both rows as its authors do; UA-MT 6 + 9.
 from __future__ import annotations
 
 import statistics
-from functools import partial
 from pathlib import Path
 
 import jax
@@ -22,7 +21,7 @@ import jax.numpy as jnp
 import optax
 from absl import app, flags
 
-from experiments.benchmarks.turns import in_turn, quotient
+from experiments.benchmarks.turns import Steps, in_turn, quotient
 from experiments.machine import describe
 from ssljax import methods, models, tasks
 from ssljax.train import writers
@@ -34,8 +33,10 @@ CASES = {'slices': ((48, 48), (8, 16, 32, 64), 8), 'volumes': ((24,) * 3, (8, 16
 """Sites, channels of the U-Net, rows of either stream."""
 
 
-def steps(shape: tuple[int, ...], channels: tuple[int, ...], rows: int) -> dict:
-    """Returns (compiled step, state, batch) by name of the method."""
+def steps(
+    shape: tuple[int, ...], channels: tuple[int, ...], rows: int, inner: int
+) -> dict[str, Steps]:
+    """Returns compiled steps by name of the method, ``inner`` a call."""
     keys = jax.random.split(jax.random.key(0), 4)
     task = tasks.segmentation(2, (*shape, 1))
     network = models.unet(2, axes=len(shape), channels=channels, dropout=0.5)
@@ -65,29 +66,22 @@ def steps(shape: tuple[int, ...], channels: tuple[int, ...], rows: int) -> dict:
     for name, method in found.items():
         state = method.init(keys[2], batch, given if name == 'anatomy' else {})
         step = jax.jit(method.step, donate_argnums=0).lower(state, batch).compile()
-        runs[name] = [step, state, batch]
+        runs[name] = Steps(step, state, batch, inner)
     return runs
 
 
 def measure(case: str, rounds: int, inner: int) -> dict:
     """Returns times and FLOPs by name, and the ratio to the step of one pass."""
-    runs = steps(*CASES[case])
-
-    def run(name):
-        step, state, batch = runs[name]
-        for _ in range(inner):
-            state, _ = step(state, batch)
-        runs[name][1] = jax.block_until_ready(state)
-
-    seconds = in_turn({name: partial(run, name) for name in runs}, rounds)
+    runs = steps(*CASES[case], inner)
+    seconds = in_turn(runs, rounds)
     found = {}
-    for name, (step, *_) in runs.items():
+    for name, run in runs.items():
         median, quartiles = quotient(seconds[name], seconds['anatomy'])
         found[name] = {
             'milliseconds_median': 1e3 * statistics.median(seconds[name]) / inner,
             'of_anatomy': median,
             'quartiles': quartiles,
-            'flops': step.cost_analysis()['flops'],
+            'flops': run.step.cost_analysis()['flops'],
         }
     shape, channels, rows = CASES[case]
     what = f'{"x".join(map(str, shape))}, unet {channels}, B and U {rows}, float32'

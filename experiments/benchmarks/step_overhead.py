@@ -27,7 +27,7 @@ import optax
 from absl import app, flags
 
 from experiments.benchmarks import landmarks_by_hand, volumes_by_hand
-from experiments.benchmarks.turns import in_turn, quotient
+from experiments.benchmarks.turns import Steps, in_turn, quotient
 from experiments.machine import describe
 from ssljax import methods, models, teachers
 from ssljax.train import sharding, writers
@@ -152,15 +152,9 @@ def measure(case: tuple, pairs: int, inner: int) -> dict:
             'state_bytes': held,
             'state_bytes_not_overwritten': held - memory.alias_size_in_bytes,
         }
-        runs[name] = [jitted, state]
+        runs[name] = Steps(jitted, state, placed[name], inner)
 
-    def steps(name):
-        jitted, state = runs[name]
-        for _ in range(inner):
-            state, _ = jitted(state, placed[name])
-        runs[name][1] = jax.block_until_ready(state)
-
-    seconds = in_turn({name: partial(steps, name) for name in runs}, pairs)
+    seconds = in_turn(runs, pairs)
     median, quartiles = quotient(seconds['library'], seconds['by hand'])
     return {
         'what': what,

@@ -7,6 +7,23 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import jax
+
+
+class Steps:
+    """Steps of a method, of which each call goes on where the last one ended."""
+
+    def __init__(self, step: Callable, state: Any, batch: Any, inner: int):
+        """Begins at a state, which may be donated; a call takes ``inner`` steps."""
+        self.step, self.state, self.batch, self.inner = step, state, batch, inner
+        self.metrics: dict[str, Any] = {}
+
+    def __call__(self) -> None:
+        """Takes the steps and waits for them."""
+        for _ in range(self.inner):
+            self.state, self.metrics = self.step(self.state, self.batch)
+        jax.block_until_ready(self.state)
+
 
 def in_turn(runs: Mapping[str, Callable[[], Any]], rounds: int) -> dict[str, list]:
     """Returns seconds by name, one a round; every other round goes backwards.
