@@ -4,10 +4,11 @@
 
 All other views alike: ``--config.args.weighted=False``
 
-Time: 4.5 min on a core of a busy 2-core CPU.
+Time: 3 to 5 min on a core of a busy 2-core CPU.
 Score: Dice 0.755 ± 0.018 on the test volumes, 3 seeds, 0.002 ± 0.002 above all other
   views alike, in each seed; the masks alone, with kernels of all three axes and an
-  average of their weights, have 0.784 ± 0.033 (experiments/results/hippocampus/table.md).
+  average of their weights, have 0.784 ± 0.033
+  (experiments/results/hippocampus/table.md).
 """
 
 from experiments.configs.hippocampus.common import hippocampus
