@@ -5,8 +5,10 @@
 Without DFS: ``--config.args.error_weight=0. --config.args.doubt_weight=0.``, without
 CAL's even answers ``flat_weight=0.``
 
-Time: not measured.
-Score: not run.
+Time: about 3 min on a core of a busy 2-core CPU.
+Score: Dice 0.659 ± 0.066 on the test scans, 3 seeds, 0.052 ± 0.052 above itself without
+  DFS, in each seed, and 3.2 ± 4.5 mm of 95HD below; the masks alone, whose average has
+  all 800 steps, 0.683 ± 0.064 (experiments/results/left_atrium_systems/table.md).
 """
 
 from ml_collections import ConfigDict
