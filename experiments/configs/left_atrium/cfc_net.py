@@ -5,8 +5,14 @@
 Without UCF-Mix: ``--config.args.mix_weight=0.``; ``cfc_net.py:whole`` splits nothing,
 so that both students are one and there is nothing to mix.
 
-Time: not measured.
-Score: not run.
+Time: 4.1 min on a core of a busy 2-core CPU, 2.5 without bands.
+Score: Dice 0.764 ± 0.031 on the test scans, 3 seeds, in each above the masks alone on
+  weak views (0.683 ± 0.064) and above itself without UCF-Mix (0.747 ± 0.048, +0.017 ±
+  0.020). Without bands it is no worse: 0.787 ± 0.035, more in each seed; what there is
+  to gain here is that every image goes in with mean 0 and deviation 1
+  (experiments/results/left_atrium_systems/table.md). Before students learnt labels on
+  the whole, too, their mean had 0.628 on it, 3 seeds, and they 0.74 (low) and 0.80
+  (high) on their bands.
 """
 
 from ml_collections import ConfigDict

@@ -2,8 +2,9 @@
 
     python -m experiments.train --config=experiments/configs/tubes/supervised.py
 
-Time: not measured.
-Score: not run.
+Time: 50 s on a core of a busy 2-core CPU, 400 steps (--config.steps=400).
+Score: Dice 0.430 ± 0.456 after these, 3 seeds (experiments/results/tubes/table.md): in
+  one it answers next to nothing.
 """
 
 from experiments.configs.tubes.common import tubes
