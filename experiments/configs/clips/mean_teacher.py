@@ -6,9 +6,9 @@ The average answers on weak views, its heatmaps are carried into the student's f
 
 ``mean_teacher.py:centre`` has TSAL's branch of a centre with offsets, too.
 
-Time: 56 s of a busy 2-core CPU, on one core.
-Score: 15.7 ± 3.3 % NME, 3 seeds, 2.3 ± 2.3 less than the labels alone
-  (experiments/results/clips/table.md).
+Time: about 40 s on a core of a busy 2-core CPU.
+Score: 16.0 ± 1.7 % NME, 8 seeds, 2.6 ± 1.8 less than the labels alone; with the branch
+  17.0 ± 2.5 %, 2.7 ± 1.3 less than these with it (experiments/results/clips/table.md).
 """
 
 from experiments.configs.clips.common import clips

@@ -4,8 +4,8 @@
 
 ``supervised.py:centre`` has TSAL's branch of a centre with offsets, too.
 
-Time: 29 s of a busy 2-core CPU, on one core.
-Score: 18.0 ± 1.9 % NME, 3 seeds; with the branch 19.0 ± 5.1 %
+Time: about 20 s on a core of a busy 2-core CPU, 30 s with the branch.
+Score: 18.6 ± 3.1 % NME, 8 seeds; with the branch 19.7 ± 3.3 %
   (experiments/results/clips/table.md).
 """
 
