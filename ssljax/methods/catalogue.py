@@ -18,7 +18,8 @@ LEVELS = ('planned', 'mechanism', 'proof', 'scale', 'reproduced')
 """Evidence, from none to strongest.
 
 mechanism: closed forms, invariants and golden vectors of official codes pass.
-proof: beats its baseline and its ablation on real data over at least 3 seeds.
+proof: beats its baseline and its ablation over at least 3 seeds, on real data; what
+  learns from motion, on drawn clips.
 scale: the paper-scale config is traced at full shape, memory and FLOPs reported.
 reproduced: the paper's number, on an accelerator.
 """
