@@ -2,8 +2,9 @@
 
     python -m experiments.train --config=experiments/configs/faces/trs.py
 
-Time: not measured.
-Score: not run.
+Time: 1.0 min on a core of a busy 2-core CPU.
+Score: 12.4 ± 1.5 % NME, 3 seeds, 0.2 ± 0.5 more than the labels alone, which so few
+  steps do not exhaust (experiments/results/faces_5/table.md).
 """
 
 from experiments.configs.faces.common import faces
