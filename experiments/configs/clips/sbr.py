@@ -6,8 +6,8 @@ The detector learns from labels for two thirds of the steps, then also from moti
     python -m experiments.train --config=experiments/configs/clips/sbr.py
 
 Time: 27 s on a core of a busy 2-core CPU.
-Score: 16.2 ± 1.5 % NME, 8 seeds, 2.4 ± 2.3 less than the labels alone and, in each seed,
-  1.6 ± 0.6 less than without registration (experiments/results/clips/table.md).
+Score: 16.2 ± 1.5 % NME, 8 seeds, 2.4 ± 2.3 less than the labels alone and, in each
+  seed, 1.6 ± 0.6 less than without registration (experiments/results/clips/table.md).
 """
 
 from ml_collections import ConfigDict

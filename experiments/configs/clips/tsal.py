@@ -9,12 +9,12 @@ three frames of ten.
 Time: 2.6 min on a core of a busy 2-core CPU, 1.1 by known motion.
 Score: 16.7 ± 2.7 % NME, 8 seeds: 1.9 ± 2.0 less than the labels alone, 2.9 ± 2.3 less
   than these with the same branch, and level with Mean Teacher with it (-0.3 ± 2.2). By
-  known motion 16.5 ± 2.2 %; there mu 1, heatmaps as the student's one source, has 25.1 ±
-  7.5 (3 seeds): two sources hold each other. Tracking that fails in three frames of
-  ten does no harm (16.4 ± 2.2, 8 seeds), so that there is nothing to filter: the teacher
-  is the student (0.05 ± 0.07 points), with lambda 0.99 it lags behind it by 1.0 ± 0.4
-  (experiments/results/clips/table.md). At 32x32 and 300 steps neither lambda nor mu
-  makes a difference (experiments/results/clips_ablation/grid.md).
+  known motion 16.5 ± 2.2 %; there mu 1, heatmaps as the student's one source, has 25.1
+  ± 7.5 (3 seeds): two sources hold each other. Tracking that fails in three frames of
+  ten does no harm (16.4 ± 2.2, 8 seeds), so that there is nothing to filter: the
+  teacher is the student (0.05 ± 0.07 points), with lambda 0.99 it lags behind it by 1.0
+  ± 0.4 (experiments/results/clips/table.md). At 32x32 and 300 steps neither lambda nor
+  mu makes a difference (experiments/results/clips_ablation/grid.md).
   Chosen on validation, known motion, one seed: 17.3 % with weight 0.1, 16.6 with 0.3,
   19.2 with 1; mu 0.75 17.6, mu 0 at weight 0.1 17.5.
 """
