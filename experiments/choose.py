@@ -41,6 +41,7 @@ POINTS = {
 MASKS = {
     'left atrium, 1 scan': 'left_atrium_1',
     'left atrium, 4 scans': 'left_atrium',
+    'hippocampus, 2 volumes': 'hippocampus_2',
     'hippocampus, 6 volumes': 'hippocampus',
 }
 """The same of masks."""
