@@ -10,7 +10,14 @@ from ssljax.views import warp
 from ssljax.views.coordinates import carry, inverse, product
 
 FRAMES = (
-    *('image', 'mask', 'landmarks', 'visible', 'boxes', 'points', 'valid', 'warp'),
+    'image',
+    'mask',
+    'landmarks',
+    'visible',
+    'boxes',
+    'points',
+    'valid',
+    'warp',
 )
 """Fields that a clip has once a frame, and a view of an image moves or changes."""
 
