@@ -22,6 +22,7 @@ it was stopped.
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import sys
@@ -41,8 +42,11 @@ _CELL = flags.DEFINE_multi_string(
 )
 _SEEDS = flags.DEFINE_list('seeds', ['0'], 'Seeds of every configuration.')
 _OUT = flags.DEFINE_string('out', None, 'Folder of the results.')
-_METRIC = flags.DEFINE_string(
-    'metric', 'test_accuracy', 'Score of the summary; tune by validation_accuracy.'
+_METRIC = flags.DEFINE_list(
+    'metric',
+    ['test_accuracy'],
+    'Score of the summary that is compared, and others that stand beside it; tune by '
+    'validation_accuracy.',
 )
 _RUN = flags.DEFINE_bool('run', False, 'Trains the missing cells one after another.')
 _VMAPPED = flags.DEFINE_integer(
@@ -65,6 +69,8 @@ def main() -> int:
         ) from None
     if not seeds or len(set(seeds)) < len(seeds):
         raise InputError('seeds must be at least one, and each only once.')
+    if not _METRIC.value:
+        raise InputError('metric is empty; name a score such as test_accuracy.')
     if _VMAPPED.value is not None and _VMAPPED.value < 1:
         raise InputError(f'vmapped is {_VMAPPED.value}; give a number above 0.')
 
@@ -140,24 +146,25 @@ def write(
     chosen: Sequence[cells.Cell],
     seeds: Sequence[int],
     found: Mapping[tuple[cells.Cell, int], dict[str, Any] | None],
-    metric: str,
+    metrics: Sequence[str],
 ) -> None:
     """Writes results.json, table.md and plot.png, and prints the table."""
-    rows = []
+    rows, (metric, *others) = [], metrics
     for cell in chosen:
         results = {s: found[cell, s] for s in seeds if found[cell, s] is not None}
-        for result in results.values():
-            if not isinstance(result['summary'].get(metric), float):
+        for result, name in itertools.product(results.values(), metrics):
+            if not isinstance(result['summary'].get(name), float):
                 numbers = [k for k, v in result['summary'].items() if type(v) is float]
                 raise InputError(
-                    f'metric is {metric!r}; {cell.label!r} has {", ".join(numbers)}.'
+                    f'metric is {name!r}; {cell.label!r} has {", ".join(numbers)}.'
                 )
         rows.append(
             tables.Row(
                 label=cell.label,
-                scores={s: r['summary'][metric] for s, r in results.items()},
-                seconds={s: r['summary']['wall_seconds'] for s, r in results.items()},
+                scores=_scores(results, metric),
+                seconds=_scores(results, 'wall_seconds'),
                 missing=[cells.shown(cell, s, out) for s in seeds if s not in results],
+                beside={name: _scores(results, name) for name in others},
             )
         )
     done = [result for result in found.values() if result is not None]
@@ -187,6 +194,10 @@ def write(
     (out / 'table.md').write_text(table)
     tables.plot(out / 'plot.png', rows, metric)
     print(f'\n{table}\nin {out}', flush=True)
+
+
+def _scores(results: Mapping[int, dict[str, Any]], name: str) -> dict[int, float]:
+    return {seed: result['summary'][name] for seed, result in results.items()}
 
 
 def _json(value: tables.Estimate | None) -> dict[str, Any] | None:

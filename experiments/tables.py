@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -24,6 +25,7 @@ class Row(NamedTuple):
     scores: Mapping[int, float]  # by seed, those that were run
     seconds: Mapping[int, float]  # wall time, by seed
     missing: Sequence[str]  # the commands that were not run
+    beside: Mapping[str, Mapping[int, float]] = MappingProxyType({})  # other scores
 
 
 def estimate(values: Sequence[float]) -> Estimate | None:
@@ -57,26 +59,30 @@ def markdown(rows: Sequence[Row], metric: str, seeds: Sequence[int]) -> str:
     """Renders a table, the first row being the baseline, and what was not run.
 
     Args:
-      rows: at least one.
+      rows: at least one; scores that stand beside have a column each.
       metric: name of the scores; accuracies and errors are shown in per cent.
       seeds: that were asked for.
     """
     by, baseline = scale(metric), rows[0]
-    lines = [
-        f'| configuration | {title(metric)} | against {baseline.label} | seeds '
-        '| wall time |',
-        '|---|--:|--:|--:|--:|',
+    others = list(dict.fromkeys(name for row in rows for name in row.beside))
+    heads = [
+        *('configuration', title(metric), f'against {baseline.label}'),
+        *map(title, others),
+        *('seeds', 'wall time'),
     ]
+    lines = [f'| {" | ".join(heads)} |', '|---|' + '--:|' * (len(heads) - 1)]
     for row in rows:
         gain = None if row is baseline else difference(row, baseline)
         seconds = np.mean(list(row.seconds.values())) if row.seconds else None
-        lines.append(
-            f'| {row.label} '
-            f'| {shown(list(row.scores.values()), metric)} '
-            f'| {"" if gain is None else _show(gain, by, sign="+")} '
-            f'| {len(row.scores)} of {len(seeds)} '
-            f'| {"" if seconds is None else duration(seconds)} |'
-        )
+        shows = [
+            row.label,
+            shown(list(row.scores.values()), metric),
+            '' if gain is None else _show(gain, by, sign='+'),
+            *(shown(list(row.beside.get(x, {}).values()), x) for x in others),
+            f'{len(row.scores)} of {len(seeds)}',
+            '' if seconds is None else duration(seconds),
+        ]
+        lines.append(f'| {" | ".join(shows)} |')
     lines += [
         '',
         f'Mean over seeds {", ".join(map(str, seeds))} with the 95 % t-interval; '

@@ -14,6 +14,7 @@ from ssljax.tasks.landmark_metrics import (
     nme,
     oks_ap,
     pck,
+    peaks,
 )
 from ssljax.tasks.landmarks import landmarks
 from ssljax.tasks.segmentation import segmentation
@@ -41,6 +42,7 @@ __all__ = [
     'overlap',
     'overlaps',
     'pck',
+    'peaks',
     'segmentation',
     'surface_distances',
     'surfaces',

@@ -1,4 +1,4 @@
-"""Scores of landmarks: NME with AUC and failure rate, PCK, and AP by OKS.
+"""Scores of landmarks: NME with AUC and failure rate, PCK, peaks, and AP by OKS.
 
 All skip landmarks that are not visible and frames that are not annotated, and a frame
 whose reference length can't be measured. Any leading axes: a clip is its frames.
@@ -66,7 +66,9 @@ def length_of(normaliser: Length, num_landmarks: int) -> Callable[[Example], Arr
 
 
 def nme(
-    length: Callable[[Example], Array], *, thresholds: Sequence[float] = (0.08, 0.07)
+    length: Callable[[Example], Array],
+    *,
+    thresholds: Sequence[float] = (0.07, 0.08, 0.1),
 ) -> Metric:
     r"""Normalised mean error, with AUC and failure rate.
 
@@ -123,6 +125,25 @@ def pck(
         }
 
     return Metric(_distances(length), result)
+
+
+def peaks() -> Metric:
+    """Mean height of the answers' peaks, which tells of heatmaps that collapse to 0.
+
+    Returns:
+      The Metric of 'peak', the mean score of the visible landmarks: near 1 where a
+      network is sure; NaN where there is none.
+    """
+
+    def rows(prediction, example):
+        return {'score': prediction['score'], 'counted': _counted(example)}
+
+    def result(rows):
+        counted = np.asarray(rows['counted'], bool)
+        found = np.asarray(rows['score'])[counted]
+        return {'peak': float(found.mean()) if len(found) else float('nan')}
+
+    return Metric(rows, result)
 
 
 def oks_ap(sigmas: Sequence[float], length: Callable[[Example], Array]) -> Metric:
@@ -203,13 +224,19 @@ def _box(example: Example) -> Array:
     return jnp.sqrt(area)
 
 
+def _counted(example: Example) -> Array:
+    """Says which landmarks [..., K] are visible, in frames that are annotated."""
+    counted = jnp.asarray(example['visible'], bool)
+    if 'annotated' in example:
+        counted &= jnp.asarray(example['annotated'], bool)[..., None]
+    return counted
+
+
 def _distances(length: Callable[[Example], Array]) -> Callable:
     """Returns the rows of NME and PCK: distances in pixels, which count, lengths."""
 
     def rows(prediction, example):
-        counted = jnp.asarray(example['visible'], bool)
-        if 'annotated' in example:
-            counted &= jnp.asarray(example['annotated'], bool)[..., None]
+        counted = _counted(example)
         apart = jnp.where(
             counted[..., None], prediction['landmarks'] - example['landmarks'], 0.0
         )

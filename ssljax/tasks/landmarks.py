@@ -12,7 +12,7 @@ import numpy as np
 from ssljax import losses, views
 from ssljax.contracts import Array, InputError, Outputs, Task
 from ssljax.solvers import heatmaps
-from ssljax.tasks.landmark_metrics import Length, length_of, nme, pck
+from ssljax.tasks.landmark_metrics import Length, length_of, nme, pck, peaks
 
 
 def landmarks(
@@ -46,7 +46,7 @@ def landmarks(
     summed over cells and stages, mean over landmarks; with a centre also 'centre'
     (focal), 'offset' (smooth L1) and, in clips, 'shape'. The consistency is one loss a
     landmark, so that ``targets.threshold(tau, by='score')`` weighs each by itself.
-    Scores: NME, AUC, failure rate, PCK.
+    Scores: NME, AUC, failure rate, PCK, height of the peaks.
 
     Args:
       num_landmarks: K.
@@ -210,7 +210,7 @@ def landmarks(
         supervised=supervised,
         consistency=consistent,
         transport=transport,
-        metrics={'nme': nme(length), 'pck': pck(length)},
+        metrics={'nme': nme(length), 'pck': pck(length), 'peak': peaks()},
         score='-nme',
     )
 

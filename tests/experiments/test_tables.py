@@ -39,6 +39,14 @@ def test_markdown():
     assert lines[-4:] == ['```bash', 'train --seed=1', 'train --seed=0', '```']
 
 
+def test_other_scores_stand_beside():
+    rows = [ROWS[0]._replace(beside={'test_peak': {0: 0.5, 1: 0.5, 2: 0.5}}), ROWS[2]]
+    head, _, base, none, *_ = tables.markdown(rows, 'test_nme', [0, 1, 2]).splitlines()
+    assert head.split(' | ')[3:] == ['test peak', 'seeds', 'wall time |']
+    assert base.split(' | ')[3:] == ['0.5000 ± 0.0000', '3 of 3', '1.0 min |']
+    assert none.split(' | ')[3:] == ['not run', '0 of 3', ' |']
+
+
 def test_plot(tmp_path):
     tables.plot(tmp_path / 'plot.png', ROWS, 'test_accuracy')
     assert (tmp_path / 'plot.png').read_bytes().startswith(b'\x89PNG')

@@ -57,9 +57,13 @@ def test_frames_that_do_not_count(two):
     clip[1]['visible'][0, 3] = False
     found = scored(tasks.nme(LINE), *clip)
     np.testing.assert_allclose(found['nme'], 0.15, rtol=1e-6)
+    scores = np.float32([[[0.2, 0.4, 9], [9, 9, 9], [9, 0.6, 0.8], [9, 9, 9]]])
+    prediction = {**clip[0], 'score': scores}
+    found = scored(tasks.peaks(), prediction, clip[1])
+    np.testing.assert_allclose(found['peak'], 0.5)
     clip[1]['annotated'][:] = False
-    for metric in tasks.nme(LINE), tasks.pck(LINE), tasks.oks_ap([0.1] * 3, LINE):
-        prediction = {**clip[0], 'score': np.ones((1, 4, 3), np.float32)}
+    measures = tasks.nme(LINE), tasks.pck(LINE), tasks.oks_ap([0.1] * 3, LINE)
+    for metric in *measures, tasks.peaks():
         found = scored(metric, prediction, clip[1])
         assert all(np.isnan(x) for x in found.values())
 
