@@ -2,8 +2,7 @@
 
     python -m experiments.train --config=experiments/configs/clips/tsal.py
 
-``tsal.py:known`` takes the clips' known motion instead, ``tsal.py:small`` that at 32x32
-for the ablation; ``--config.stages.pair.args.failing=0.3`` lets the tracking fail in
+``tsal.py:known`` takes the clips' known motion instead; ``--config.stages.pair.args.failing=0.3`` lets the tracking fail in
 three frames of ten.
 
 Time: 2.6 min on a core of a busy 2-core CPU, 1.1 by known motion.
@@ -58,7 +57,4 @@ def get_config(motion='tracker'):
     config.order = ('pair',)
     pair['args']['known_flow'] = True
     config.stages = ConfigDict({'pair': pair})
-    if motion == 'small':
-        config.data = config.data.replace('48x48', '32x32')
-        config.stages.pair.steps = 300
     return config

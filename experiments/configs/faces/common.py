@@ -8,6 +8,8 @@ published.
 
 Begun with 400 steps and a rate that stays high: the labels alone then had an NME of
 13.2 % over three seeds, the average behind its student; Mean Teacher in two no less.
+Then 600 steps and half of the channels: 12.2 ± 1.1 %, no method below it, and not even
+the labels of all frames were exhausted (9.7 % after 2400 steps, validation, one seed).
 """
 
 from ml_collections import ConfigDict
@@ -23,7 +25,7 @@ def faces(method: str, **args) -> ConfigDict:
     config = base(
         'scratch/faces.npz',
         method,
-        network={'name': 'landmark_cnn', 'channels': (8, 16)},
+        network={'name': 'landmark_cnn', 'channels': (16, 32)},
         views={
             'weak': {
                 'affine': {'degrees': 15.0, 'scale': (0.9, 1.1), 'translate': 0.04}
@@ -43,9 +45,9 @@ def faces(method: str, **args) -> ConfigDict:
     config.labels = TENTH // 2
     config.reading = {'validation': 300, 'groups': 'person'}
     config.batch_size = 8
-    config.steps = 600
+    config.steps = 2400
     config.optimizer.lr = 4e-3
     config.optimizer.warmup = 50
     config.optimizer.decay = 'cosine'
-    config.eval_every = 600
+    config.eval_every = 2400
     return config
