@@ -17,8 +17,9 @@ from experiments import optimizers, own, workdir
 from ssljax import data, methods, models, schedules, tasks, teachers, views
 from ssljax.contracts import InputError, Method, Network, State, Task, View
 from ssljax.data import checks, named
+from ssljax.methods import catalogue
 from ssljax.programs import Run
-from ssljax.programs.job import Job, feed_for
+from ssljax.programs.job import Job
 from ssljax.train import by_windows, sharding
 from ssljax.train.sharding import Layout
 
@@ -235,13 +236,9 @@ def trained(
     made = job(config, folder)
     pinned = identity(made)
     workdir.pin(folder, pinned if scored else {'classes': pinned['classes']})
-    found = made.method()
-    run = Run(folder, seed=config.seed)
-    feed = feed_for(made, found, run.key('main'))
-    state = run.restore('main', found, feed)
-    if hasattr(feed, 'close'):
-        feed.close()
-    return made, found, state
+    row = own.find(config.method)
+    restored = catalogue.resolve(f'{row.program.partition(":")[0]}:restored')
+    return made, *restored(Run(folder, seed=config.seed), made)
 
 
 def identity(job: Job) -> dict[str, Any]:

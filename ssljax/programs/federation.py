@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ssljax import methods
-from ssljax.contracts import Method
+from ssljax.contracts import Method, State
 from ssljax.data import dirichlet_shares, even_shares
 from ssljax.programs.job import Job, feed_for, joined, scorer
 from ssljax.programs.run import Run
@@ -25,6 +26,22 @@ def federation(run: Run, job: Job) -> dict[str, Any]:
       What the fit of the averaged network recorded and scored, named as by ``single``;
       ``client_rows``, how many rows each client has.
     """
+    method, feed, sizes = _averaged(run, job)
+    state = run.fit(
+        'main', method, feed, job.config.steps, evaluate=scorer(job, 'validation')
+    )
+    test = run.once('test', functools.partial(scorer(job, 'test'), method, state))
+    return {**run.record('main'), **test, 'client_rows': sizes}
+
+
+def restored(run: Run, job: Job) -> tuple[Method, State]:
+    """Reads back what the program has trained: the averaged network."""
+    method, feed, _ = _averaged(run, job)
+    return method, run.restore('main', method, feed)
+
+
+def _averaged(run: Run, job: Job) -> tuple[Method, Callable[[int], Any], list[int]]:
+    """The method of all clients, its feed, and how many rows each has."""
     config = job.config.federation
     local = job.method()
     shares = client_rows(job, local)
@@ -33,17 +50,8 @@ def federation(run: Run, job: Job) -> dict[str, Any]:
         local, clients=config.clients, local_steps=config.local_steps, weights=sizes
     )
     key = run.key('main')
-    state = run.fit(
-        'main',
-        method,
-        joined(
-            [feed_for(job, local, key, rows=share, opened=True) for share in shares]
-        ),
-        job.config.steps,
-        evaluate=scorer(job, 'validation'),
-    )
-    test = run.once('test', functools.partial(scorer(job, 'test'), method, state))
-    return {**run.record('main'), **test, 'client_rows': sizes}
+    feeds = [feed_for(job, local, key, rows=share, opened=True) for share in shares]
+    return method, joined(feeds), sizes
 
 
 def client_rows(job: Job, local: Method) -> list[dict[str, np.ndarray]]:

@@ -8,6 +8,7 @@ choice differs.
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import jax
@@ -69,7 +70,8 @@ def rounds(run: Run, job: Job) -> dict[str, Any]:
     given, told = {}, truth
     if 'teacher' in config:
         checks.known('rounds.oracle', config.get('oracle', 'truth'), ORACLES)
-        method, state = _teacher(run, job)
+        method, feed, steps = _teacher(run, job)
+        state = run.fit('teacher', method, feed, steps)
         if config.get('oracle') == 'teacher':
             asked = answering(job, method)
             probs = run.once('oracle', functools.partial(asked, state, examples))
@@ -127,8 +129,20 @@ def rounds(run: Run, job: Job) -> dict[str, Any]:
 ORACLES = ('truth', 'teacher')
 
 
-def _teacher(run: Run, job: Job) -> tuple[Method, State]:
-    """Trains who teaches in all rounds."""
+def restored(run: Run, job: Job) -> tuple[Method, State]:
+    """Reads back what the last round has trained: the method and its last state."""
+    config, given = job.config.rounds, {}
+    if 'teacher' in config and config.get('oracle') != 'teacher':
+        method, feed, _ = _teacher(run, job)
+        state = run.restore('teacher', method, feed)
+        given['teacher'] = variables_of(state, method.ship)
+    method = job.method()
+    feed = feed_for(job, method, run.key('main'))
+    return method, run.restore('main', method, feed, given=given)
+
+
+def _teacher(run: Run, job: Job) -> tuple[Method, Callable[[int], Any], int]:
+    """Who teaches in all rounds: the method, its feed and its steps."""
     spec = job.config.rounds.teacher
     checks.known('rounds.teacher.rows', spec.rows, job.data.rows)
     method = job.method(
@@ -138,8 +152,7 @@ def _teacher(run: Run, job: Job) -> tuple[Method, State]:
         **spec.get('args', {}),
     )
     rows = {'labelled': job.data.rows[spec.rows]}
-    feed = feed_for(job, method, run.key('teacher'), rows=rows)
-    return method, run.fit('teacher', method, feed, spec.steps)
+    return method, feed_for(job, method, run.key('teacher'), rows=rows), spec.steps
 
 
 def _swept(job: Job):

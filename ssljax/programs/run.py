@@ -122,6 +122,15 @@ class Run:
         _same(name, path, arguments, {'seed': self.seed})
         return result
 
+    def begun(self, name: str) -> bool:
+        """Says whether a fit has saved anything."""
+        return bool(checkpoints.steps(self._folder(name) / 'checkpoints'))
+
+    def stored(self, name: str) -> PyTree | None:
+        """Returns what ``once`` has stored under a name, None if it has not yet."""
+        path = self._folder(name) / 'result.npz'
+        return results.load(path)[0] if path.exists() else None
+
     def record(self, name: str) -> dict[str, Any]:
         """Returns what a finished fit wrote of itself.
 
@@ -215,23 +224,37 @@ class Run:
                 _tell(unit)
         return _selected(unit, steps, state, info)
 
-    def restore(self, name: str, method: Method, feed: Callable[[int], Any]) -> State:
+    def restore(
+        self,
+        name: str,
+        method: Method,
+        feed: Callable[[int], Any],
+        *,
+        given: Mapping[str, Any] = MappingProxyType({}),
+    ) -> State:
         """Returns the last state that a fit saved, finished or not; writes nothing.
 
         Args:
           name: of the unit.
           method: as it was fitted.
-          feed: as it was fitted; its first batch tells the shapes.
+          feed: as it was fitted; its first batch tells the shapes, and it is closed.
+          given: as it was fitted, or Variables of the same shapes.
 
         Raises:
           InputError: if there is no whole checkpoint, or one of another method.
         """
         folder = self._folder(name) / 'checkpoints'
-        like = fit.initial(method, self.key(name), feed(0), {}, self.layout)
-        newest_first = reversed(checkpoints.steps(folder))
+        none = InputError(f'{folder} holds no whole checkpoint of a fit {name!r}.')
+        newest_first = checkpoints.steps(folder)[::-1]
+        if not newest_first:
+            raise none
+        try:
+            like = fit.initial(method, self.key(name), feed(0), given, self.layout)
+        finally:
+            getattr(feed, 'close', lambda: None)()
         found = checkpoints.restore(folder, newest_first, like._replace(frozen={}))
         if found is None:
-            raise InputError(f'{folder} holds no whole checkpoint of a fit {name!r}.')
+            raise none
         frozen = like.frozen
         if jax.tree.leaves(frozen):
             try:

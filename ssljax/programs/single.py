@@ -42,6 +42,12 @@ def program(run: Run, job: Job) -> dict[str, Any]:
     return _fitted(run, job, job.method())[1]
 
 
+def restored(run: Run, job: Job) -> tuple[Method, State]:
+    """Reads back what the program has trained: the method and its last state."""
+    method = job.method()
+    return method, run.restore('main', method, feed_for(job, method, run.key('main')))
+
+
 def single(
     workdir: str | os.PathLike[str],
     method: Method,

@@ -59,23 +59,12 @@ def stages(run: Run, job: Job) -> dict[str, Any]:
             checks.known(f'stages.{name}.by (an earlier stage)', stage.by, trained)
             weights[name] = sweep(run, job, name, stage, *trained[stage.by])
             continue
-        method = job.method(
-            stage.method,
-            steps=stage.steps,
-            network=stage.get('network', {}),
-            rates=stage.get('rates', {}),
-            **stage.get('args', {}),
-        )
+        method, feed = _prepared(run, job, name, stage, weights, trained)
         answers = bool(method.answers)
-        own = job
-        if 'answers_from' in stage:
-            field = f'stages.{name}.answers_from (an earlier stage)'
-            checks.known(field, stage.answers_from, trained)
-            own = answered(run, job, name, stage, *trained[stage.answers_from])
         state = run.fit(
             name,
             method,
-            feed_for(own, method, run.key(name), rows=_rows(name, stage, job, weights)),
+            feed,
             stage.steps,
             given=_given(name, stage, weights),
             evaluate=validation if answers else None,
@@ -87,7 +76,7 @@ def stages(run: Run, job: Job) -> dict[str, Any]:
         for entry, grid in stage.get('choose', {}).items():
             score = functools.partial(_by_validation, validation, method, job)
             numbers = run.once(
-                f'choice_{name}_{entry}',
+                _choice(name, entry),
                 functools.partial(choose, state, entry, grid, score),
             )
             state = answering(state, entry, numbers)
@@ -98,6 +87,86 @@ def stages(run: Run, job: Job) -> dict[str, Any]:
             what = f'test_{job.task.score.removeprefix("-")}'
             scores[f'{what}/{name}'] = found[what]
     return {**found, **scores, 'wall_seconds': seconds}
+
+
+def restored(run: Run, job: Job) -> tuple[Method, State]:
+    """Reads back what the last stage has trained: the method and its last state.
+
+    With the numbers that were chosen to answer by, if they are. What the stage takes
+    from others is read back, too.
+
+    Raises:
+      InputError: if the last stage has not begun.
+    """
+    stages = job.config.stages
+    last = [name for name in job.config.order if 'sweep' not in stages[name]][-1]
+    if not run.begun(last):
+        raise InputError(
+            f'{run.folder} has no checkpoint of the stage {last!r}, which is the one '
+            'that answers; let it train on.'
+        )
+    weights: dict[str, Any] = {}
+    trained: dict[str, tuple[Method, State]] = {}
+    for name in _needed(job.config, last):
+        stage = stages[name]
+        if 'sweep' in stage:
+            weights[name] = sweep(run, job, name, stage, *trained[stage.by])
+            continue
+        method, feed = _prepared(run, job, name, stage, weights, trained)
+        given = _given(name, stage, weights)
+        state = run.restore(name, method, feed, given=given)
+        weights[name] = variables_of(state, method.ship)
+        for entry in stage.get('choose', {}):
+            if numbers := run.stored(_choice(name, entry)):
+                state = answering(state, entry, numbers)
+        trained[name] = method, state
+    return trained[last]
+
+
+def _needed(config: Any, last: str) -> list[str]:
+    """A stage and all that it is made of, in their order."""
+    found, asked = set(), [last]
+    while asked:
+        name = asked.pop()
+        if name in found or name not in config.order:  # else a part of the data
+            continue
+        found.add(name)
+        stage = config.stages[name]
+        asked += [stage.get(x) for x in ('start_from', 'teacher_from')]
+        asked += [stage.get(x) for x in ('answers_from', 'by')]
+        asked += stage.get('given', {}).values()
+        asked += [x for sources in stage.get('rows', {}).values() for x in sources]
+    return [name for name in config.order if name in found]
+
+
+def _prepared(
+    run: Run,
+    job: Job,
+    name: str,
+    stage: Any,
+    weights: Mapping[str, Any],
+    trained: Mapping[str, tuple[Method, State]],
+) -> tuple[Method, Callable[[int], Any]]:
+    """The method of a stage and its feed."""
+    method = job.method(
+        stage.method,
+        steps=stage.steps,
+        network=stage.get('network', {}),
+        rates=stage.get('rates', {}),
+        **stage.get('args', {}),
+    )
+    own = job
+    if 'answers_from' in stage:
+        field = f'stages.{name}.answers_from (an earlier stage)'
+        checks.known(field, stage.answers_from, trained)
+        own = answered(run, job, name, stage, *trained[stage.answers_from])
+    rows = _rows(name, stage, job, weights)
+    return method, feed_for(own, method, run.key(name), rows=rows)
+
+
+def _choice(name: str, entry: str) -> str:
+    """The unit in which numbers to answer by are kept."""
+    return f'choice_{name}_{entry}'
 
 
 def _by_validation(scores: Callable, method: Method, job: Job, state: State) -> float:

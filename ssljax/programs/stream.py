@@ -75,6 +75,14 @@ def stream(run: Run, job: Job) -> dict[str, Any]:
     return found
 
 
+def restored(run: Run, job: Job) -> tuple[Method, State]:
+    """Reads back the source network, from which each stream goes its own way."""
+    config = job.config.stream
+    source = job.method(config.source.method, **config.source.args)
+    feed = feed_for(job, source, run.key('source'))
+    return source, run.restore('source', source, feed)
+
+
 def through(job: Job, view: str, feed: Feed, key: Array) -> Feed:
     """Returns a feed of the same rows, seen through one of ``job.views``.
 

@@ -120,3 +120,28 @@ def test_no_checkpoint(refused, trained, tmp_path):
     for name, more in (('evaluate', []), ('predict', ['--input=x'])):
         sentence = refused(name, f'--workdir={tmp_path}', *more)
         assert 'holds no whole checkpoint' in sentence
+
+
+def test_a_job_of_stages_answers_by_its_last(command, tmp_path):
+    """TSAL, which is given a tracker, as README draws it."""
+    code, _, err = command(
+        'train',
+        '--config=experiments/configs/clips/tsal.py',
+        '--config.data=moving_faces:clips=14,frames=3,size=32x32,num_landmarks=8',
+        '--config.labels=4',
+        '--config.reading.validation=3',
+        '--config.reading.test=3',
+        '--config.networks.network.channels=(4,4)',
+        '--config.mesh.devices=1',
+        '--config.batch_size=2',
+        '--config.stages.flow.steps=2',
+        '--config.stages.pair.steps=2',
+        f'--workdir={tmp_path}',
+    )
+    assert code == 0, err
+    code, out, err = command('evaluate', f'--workdir={tmp_path}')
+    assert code == 0, err
+    summary = json.loads((tmp_path / 'summary.json').read_text())
+    assert json.loads(out)['test_nme_teacher'] == summary['test_nme_teacher']
+    code, _, err = command('pictures', f'--workdir={tmp_path}', '--count=2')
+    assert code == 0 and (tmp_path / 'pictures' / 'errors.png').exists(), err

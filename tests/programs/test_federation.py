@@ -6,6 +6,7 @@ import pytest
 
 from ssljax.contracts import InputError
 from ssljax.programs import Run
+from ssljax.programs.job import scorer
 
 program = importlib.import_module('ssljax.programs.federation')
 
@@ -65,6 +66,8 @@ def test_a_federation_learns_and_goes_on_after_a_crash(job, tmp_path, monkeypatc
     assert whole['test_accuracy'] > 0.5  # chance is a third
     assert whole['test_accuracy'] == whole['test_accuracy_teacher']
     assert sum(whole['client_rows']) == 60
+    method, state = program.restored(Run(tmp_path / 'whole'), job)
+    assert scorer(job, 'test')(method, state).items() <= whole.items()
     assert {'validation_accuracy', 'validation_accuracy_student'} <= set(
         whole['scores']
     )

@@ -6,9 +6,9 @@ from ml_collections import ConfigDict
 from ssljax import solvers
 from ssljax.contracts import InputError
 from ssljax.programs import Run
-from ssljax.programs.job import answering, feed_for
+from ssljax.programs.job import answering, scorer
 from ssljax.programs.policies import POLICIES, Answers
-from ssljax.programs.rounds import rounds
+from ssljax.programs.rounds import restored, rounds
 
 SELF = {'count': 3, 'policy': 'confident', 'threshold': 0.8}
 NOISY = {'count': 3, 'policy': 'balanced', 'threshold': 0.3, 'per_class': 12}
@@ -88,10 +88,7 @@ def test_noisy_student_is_taught_by_balanced_answers(tmp_path, make_job, soft):
     assert widths == [4, 8, 8]
     assert results['test_accuracy'] > 0.8
     assert results['labels'] == 6
-    # As the other commands find it.
-    method = job.method()
-    feed = feed_for(job, method, run.key('main'))
-    state = Run(tmp_path, progress=False).restore('main', method, feed)
+    _, state = restored(Run(tmp_path), job)
     np.testing.assert_array_equal(state.frozen['targets'].weight, weight)
 
 
@@ -242,6 +239,9 @@ def test_a_teacher_of_all_rounds_may_answer_too(tmp_path, make_job, oracle):
     weights = {'teacher': weights} if oracle == 'truth' else {}
     for given in run.given:
         jax.tree.map(np.testing.assert_array_equal, given, weights)
+    last, state = restored(Run(tmp_path), job)
+    jax.tree.map(np.testing.assert_array_equal, dict(state.frozen), weights)
+    assert scorer(job, 'test')(last, state).items() <= results.items()
     image = job.data.source.fields['image'][:60]
     said = np.argmax(run.answer.predict(run.teacher, image)['logits'], axis=-1)
     truth = np.arange(60) % 3

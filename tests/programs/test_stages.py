@@ -6,7 +6,7 @@ import pytest
 from ssljax.contracts import InputError, State, Variables
 from ssljax.programs import Run
 from ssljax.programs.job import variables_of
-from ssljax.programs.stages import stages, without
+from ssljax.programs.stages import restored, stages, without
 from ssljax.teachers import ema
 
 STAGES = {
@@ -92,6 +92,19 @@ def test_goes_on_where_it_stopped(tmp_path, job, whole):
     assert_same(again.ended['distil'][0].params, straight.ended['distil'][0].params)
 
 
+def test_the_last_stage_is_read_back_with_what_it_was_given(tmp_path, job, whole):
+    run, _ = whole
+    before = sorted(run.folder.rglob('*'))
+    _, state = restored(Run(run.folder), job)
+    assert_same(state.params, run.ended['distil'][0].params)
+    assert_same(state.frozen, run.ended['distil'][0].frozen)
+    assert sorted(run.folder.rglob('*')) == before
+    with pytest.raises(KeyboardInterrupt):
+        stages(Watched(tmp_path, stop='distil'), job)
+    with pytest.raises(InputError, match="no checkpoint of the stage 'distil'"):
+        restored(Run(tmp_path), job)
+
+
 @pytest.mark.parametrize(
     'change, message',
     [
@@ -155,6 +168,11 @@ def test_chooses_a_mixture_by_validation(tmp_path, make_job):
     ours = 'test_accuracy_label_head' if share else 'test_accuracy_taught_head'
     assert found['test_accuracy'] == found[ours]
     assert stages(Run(tmp_path, progress=False), job) == found
+    _, state = restored(Run(tmp_path), job)
+    assert state.memory['mixture']['share'] == share
+    (tmp_path / 'choice_dho_mixture' / 'result.npz').unlink()  # not chosen yet
+    _, state = restored(Run(tmp_path), job)
+    assert_same(state.memory, run.ended['dho'][0].memory)
 
 
 def test_answers_are_kept_for_a_stage(tmp_path, make_job):
@@ -178,6 +196,7 @@ def test_answers_are_kept_for_a_stage(tmp_path, make_job):
     images = job.data.source.fields['image'][rows]
     logits = np.sort(method.predict(state, images)['logits'], axis=1)[:, :0:-1]
     np.testing.assert_allclose(answers['teacher_logits'][:, :2], logits, rtol=1e-5)
+    assert_same(restored(Run(tmp_path), job)[1].params, run.ended['distil'][0].params)
     job.config.stages.distil.answers_from = 'tune'
     with pytest.raises(InputError, match="answers_from .* is 'tune'"):
         stages(Watched(tmp_path / 'other'), job)

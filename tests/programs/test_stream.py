@@ -79,9 +79,16 @@ class Watched(Run):
 
 @pytest.fixture(scope='module')
 def whole(job, tmp_path_factory):
-    """An uninterrupted run: its results and its units."""
+    """An uninterrupted run and its results."""
     run = Watched(tmp_path_factory.mktemp('whole'))
-    return program.stream(run, job), run.units
+    return program.stream(run, job), run
+
+
+def test_the_source_is_read_back(job, whole):
+    _, run = whole
+    _, state = program.restored(Run(run.folder), job)
+    source = run.units['source']
+    jax.tree.map(np.testing.assert_array_equal, state.params, source.params)
 
 
 def test_a_row_of_a_batch_is_corrupted_once_and_has_no_label(job, clean):
@@ -134,7 +141,8 @@ def test_every_answer_of_a_step_is_kept_in_its_place(job, clean):
 def test_errors_are_of_one_stream_in_which_each_batch_is_answered_once(
     job, clean, whole
 ):
-    found, units = whole
+    found, run = whole
+    units = run.units
     answers = {**units['fixed_darker'], 'adapted': units['adapted_darker'].memory}
     answers['adapted'] = answers['adapted']['answers']
     index = np.stack([clean(i)['unlabelled']['index'] for i in range(12)])
