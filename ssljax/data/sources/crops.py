@@ -19,8 +19,10 @@ import numpy as np
 
 from ssljax.contracts import InputError
 from ssljax.data.sources.arrays import content_hash
-from ssljax.data.sources.pictures import MAX_PIXELS, Pictures
+from ssljax.data.sources.pictures import FORMATS, MAX_PIXELS, Pictures
 from ssljax.data.sources.source import BadItem
+
+_ORIENTATION = 0x0112  # of EXIF
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +96,9 @@ class Crops:
 
     Rows are ``image`` [H, W, channels] uint8, ``landmarks`` [K, 2] float32 (x, y) in
     pixels of the crop, 0 where there is none, ``visible`` [K] bool, ``annotated`` [],
-    and the columns. In clips all but these have a first axis T, and one box a clip.
+    and the columns. In clips all but these have a first axis T, and one box a clip. A
+    picture that EXIF says to turn can't be read: it is not known whether it was turned
+    when it was annotated.
 
     Args:
       folder: that the names are inside of.
@@ -128,6 +132,8 @@ class Crops:
         if annotated is None:
             annotated = np.ones(self._visible.shape[:-1], bool)
         self._columns = {**(columns or {}), 'annotated': annotated}
+        # Looked at once a file: to find it in a PNG may take as long as to decode it.
+        self._upright: set[str] = set()
 
     @property
     def columns(self) -> Mapping[str, np.ndarray]:
@@ -159,6 +165,9 @@ class Crops:
 
     def _one(self, name: str, box: np.ndarray) -> np.ndarray:
         picture = Pictures(None, self.cut.channels)(self.folder / name)
+        if name not in self._upright:
+            _check_upright(self.folder / name)
+            self._upright.add(name)
         return self.cut.crop(picture, box)
 
     def name(self, row: int) -> str:
@@ -189,7 +198,7 @@ class Row(NamedTuple):
     box: np.ndarray  # [4]
     landmarks: np.ndarray  # [K, 2]
     visible: np.ndarray  # [K] bool
-    columns: Mapping[str, np.generic] = MappingProxyType({})
+    columns: Mapping[str, np.generic | np.ndarray] = MappingProxyType({})
 
 
 def crops(
@@ -226,8 +235,11 @@ def inside(where: str, folder: Path, name: str) -> str:
       InputError: if it leads out of the folder.
     """
     path = PurePosixPath(name.replace('\\', '/'))
-    if path.is_absolute() and Path(path).is_relative_to(folder):
-        path = PurePosixPath(Path(path).relative_to(folder).as_posix())
+    if path.is_absolute():
+        for root in (folder.absolute(), folder.resolve()):  # '.', and what a link is
+            if Path(path).is_relative_to(root):
+                path = PurePosixPath(Path(path).relative_to(root).as_posix())
+                break
     if path.is_absolute() or '..' in path.parts:
         raise InputError(
             f'{where}: {name!r} lies outside of {folder}; give the folder that holds '
@@ -258,11 +270,27 @@ def lines(path: Path) -> list[tuple[int, list[str]]]:
     """Returns (line number from 1, its words) of a text file's lines that have any.
 
     Raises:
-      InputError: if it can't be read.
+      InputError: if it can't be read, or has none.
     """
     try:
         text = path.read_text(encoding='utf-8-sig')
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f'{path} can not be read: {error}.') from error
     split = [(number, line.split()) for number, line in enumerate(text.split('\n'), 1)]
-    return [(number, words) for number, words in split if words]
+    found = [(number, words) for number, words in split if words]
+    if not found:
+        raise InputError(f'{path} is empty; get it anew.')
+    return found
+
+
+def _check_upright(path: Path) -> None:
+    """Refuses a picture that ``Pictures`` turned: its annotation was not."""
+    from PIL import Image
+
+    with Image.open(path, formats=FORMATS) as image:
+        orientation = image.getexif().get(_ORIENTATION, 1)
+    if orientation in range(2, 9):  # others are none, and nothing is turned by them
+        raise ValueError(
+            f'its EXIF says to turn it (orientation {orientation}), and not its '
+            'annotation; turn the picture, or strip the tag, so that they fit'
+        )

@@ -9,7 +9,7 @@ lists that were made of them; here 1 is taken off.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,24 +31,24 @@ from ssljax.data.sources.pictures import Pictures
 Parts = dict[str, np.ndarray]
 """Rows [n] int32 by part: 'train', 'validation', 'test', 'unlabelled'."""
 
+_300W = ('afw', 'helen', 'ibug', 'lfpw')
 _WFLW = ('pose', 'expression', 'illumination', 'make_up', 'occlusion', 'blur')
 
 
-def pts(path: Path) -> tuple[np.ndarray, np.ndarray]:
+def pts(path: Path, at_least: int = 0) -> tuple[np.ndarray, np.ndarray]:
     """Reads a .pts file: landmarks [K, 2] float64, from 0, and visible [K] bool.
 
     Either the form of 300-W (``version``, ``n_points``, then x and y in braces), all
     visible; or, as SBR writes AFLW, lines of number from 1, x, y and True, where the
-    landmarks without a line are not visible; K is then the last number.
+    landmarks without a line are not visible; K is then the last number, or
+    ``at_least`` where that is more.
 
     Raises:
       InputError: if it is neither.
     """
     found = lines(path)
-    if not found:
-        raise InputError(f'{path} is empty; get it anew.')
     if not found[0][1][0].startswith('version'):
-        return _numbered(path, found)
+        return _numbered(path, found, at_least)
     words = [' '.join(row) for _, row in found]
     if len(found) < 5 or words[2] != '{' or words[-1] != '}':
         raise InputError(
@@ -65,7 +65,7 @@ def pts(path: Path) -> tuple[np.ndarray, np.ndarray]:
     return np.stack(points) - 1, np.ones(len(points), bool)
 
 
-def _numbered(path: Path, found) -> tuple[np.ndarray, np.ndarray]:
+def _numbered(path: Path, found, at_least: int) -> tuple[np.ndarray, np.ndarray]:
     rows: dict[int, np.ndarray] = {}
     for number, words in found:
         where = f'{path}, line {number}'
@@ -82,7 +82,7 @@ def _numbered(path: Path, found) -> tuple[np.ndarray, np.ndarray]:
             raise InputError(f'{where}: landmark {index} is there twice or absurd.')
         point = numbers(where, words[1:3], 2)
         rows[int(index)] = np.array([*(point - 1), words[3] == 'True'])
-    whole = np.zeros((max(rows), 3))
+    whole = np.zeros((max(at_least, *rows), 3))
     for index, row in rows.items():
         whole[index - 1] = row
     return whole[:, :2], whole[:, 2] > 0
@@ -96,7 +96,8 @@ def faces_300w(
     Args:
       path: of the folder. Where it holds afw, helen, ibug and lfpw, the parts are those
         of the field: 'train' (3148) is afw and the trainsets, 'test' (689) the
-        testsets, and ibug, whose rows are ``challenging``. Else all is 'train'.
+        testsets, and ibug, whose rows are ``challenging``. Else all is 'train', also of
+        the private test set (01_Indoor, 02_Outdoor), which is read by itself.
       cut: how faces are cut; boxes are those of the landmarks.
       num_landmarks: K of each file.
 
@@ -104,19 +105,28 @@ def faces_300w(
       The Source, with ``challenging`` [] bool, and the parts.
 
     Raises:
-      InputError: if a file is missing or not as described.
+      InputError: if a file is missing or not as described, or pictures lie beside
+        those four folders, where nothing says that they are not for testing.
 
     Source: Sagonas et al. 2013, https://ibug.doc.ic.ac.uk/resources/300-W
     """
     root = Path(path)
+    names = folders.scan(root, Pictures.endings)
+    strange = [name for name in names if not set(_300W) & set(name.split('/')[:-1])]
+    if 0 < len(strange) < len(names):
+        raise InputError(
+            f'{root / strange[0]} lies beside {", ".join(_300W)}, not in them; move it '
+            'away, and read by itself what is not of the usual parts.'
+        )
     rows, test = [], []
-    for name in folders.scan(root, Pictures.endings):
+    for name in names:
         landmarks, visible = counted((root / name).with_suffix('.pts'), num_landmarks)
         places = name.split('/')
         challenging = 'ibug' in places
         test.append(challenging or 'testset' in places)
         columns = {'challenging': np.bool_(challenging)}
         rows.append(Row(name, around(landmarks, visible), landmarks, visible, columns))
+    all_pictured(root, folders.scan(root, ('.pts',)), names)
     return crops(root, rows, cut), parted(np.array(test))
 
 
@@ -136,12 +146,13 @@ def face_list(
       path: of the list.
       folder: that its relative paths start from; absolute ones must lie inside it.
       cut: how faces are cut, around the boxes of the list.
-      num_landmarks: K, 19 of AFLW and 68 of the others; files may lack the last.
+      num_landmarks: K, 19 of AFLW and 68 of the others; files of numbered lines may
+        lack the last.
 
     Returns:
-      The Source, with ``face_size`` [] float32 in pixels of the crop (the seventh
-      column, or the root of the box's area), by which AFLW's errors are measured; and
-      all rows: annotated ones as 'train', others as 'unlabelled'.
+      The Source, with ``size`` [] float32 in pixels of the crop (the seventh column, or
+      the root of the box's area), by which AFLW's errors are measured; and all rows:
+      annotated ones as 'train', others as 'unlabelled'.
 
     Raises:
       InputError: if a line or a file is not as described.
@@ -163,17 +174,16 @@ def face_list(
         size = np.sqrt(np.prod(box[2:] - box[:2]))
         if len(words) == 7:
             size = numbers(where, words[6:], 1)[0]
+            if size <= 0:
+                raise InputError(f'{where}: the size is {words[6]}; give above 0.')
         landmarks, visible = np.zeros((num_landmarks, 2)), np.zeros(num_landmarks, bool)
         annotated.append(words[1] != 'None')
         if annotated[-1]:
             file = root / inside(where, root, words[1])
-            found, seen = counted(file, num_landmarks, at_most=True)
-            landmarks[: len(found)], visible[: len(found)] = found, seen
-        columns = {'face_size': np.float32(size / cut.region(box)[2])}
+            landmarks, visible = counted(file, num_landmarks, fewer=True)
+        columns = {'size': np.float32(size / cut.region(box)[2])}
         name = inside(where, root, words[0])
         rows.append(Row(name, box, landmarks, visible, columns))
-    if not rows:
-        raise InputError(f'{path} is empty; give a list of faces.')
     said = np.array(annotated)
     source = crops(root, rows, cut, annotated=said)
     parts = {'train': said, 'unlabelled': ~said}
@@ -225,15 +235,21 @@ def wflw(path: str | os.PathLike[str], cut: Cut) -> tuple[Crops, Parts]:
 
 
 def counted(
-    path: Path, count: int, at_most: bool = False
+    path: Path, count: int, fewer: bool = False
 ) -> tuple[np.ndarray, np.ndarray]:
     """Returns what ``pts`` reads, of K landmarks.
+
+    Args:
+      path: of the file.
+      count: K.
+      fewer: whether numbered lines may lack the last. Without numbers others would be
+        taken for the first.
 
     Raises:
       InputError: as ``pts``, or if there are more or fewer.
     """
-    landmarks, visible = pts(path)
-    if len(landmarks) > count or (len(landmarks) < count and not at_most):
+    landmarks, visible = pts(path, at_least=count if fewer else 0)
+    if len(landmarks) != count:
         raise InputError(
             f'{path} has {len(landmarks)} landmarks; it should have {count}.'
         )
@@ -247,6 +263,25 @@ def _box(where: str, words: Sequence[str]) -> np.ndarray:
             f'{where}: the box {" ".join(words)} is empty; give x1 y1 x2 y2.'
         )
     return box
+
+
+def all_pictured(
+    folder: Path, annotations: Iterable[str], pictures: Iterable[str]
+) -> None:
+    """Refuses annotations without a picture, which are the trace of missing pictures.
+
+    Args:
+      folder: of the annotations.
+      annotations: their names.
+      pictures: names, the same but for the endings.
+    """
+    there = {os.path.splitext(name)[0] for name in pictures}
+    lone = [name for name in annotations if os.path.splitext(name)[0] not in there]
+    if lone:
+        raise InputError(
+            f'{folder / min(lone)} has no picture of its name, one of {len(lone)} such '
+            'files; add the pictures, of a video each of its frames, or remove them.'
+        )
 
 
 def rows_of(chosen: np.ndarray) -> np.ndarray:

@@ -18,7 +18,7 @@ def join(parts: Mapping[str, Source]) -> tuple[Source, dict[str, np.ndarray]]:
 
     Args:
       parts: sources by name, with the same fields; 'label' may be missing, its rows
-        then have none.
+        then have none. Numbers such as those of persons stay as they are.
 
     Returns:
       The source, Arrays if all parts are, and which rows [n] int32 each part became.
@@ -56,11 +56,14 @@ def join(parts: Mapping[str, Source]) -> tuple[Source, dict[str, np.ndarray]]:
 
 
 class Joined:
-    """Sources one after the other, decoded row by row; ``join`` makes it."""
+    """Sources one after the other, decoded row by row; ``join`` makes it.
+
+    Its columns are those that all parts have, of one kind and shape, and the label.
+    """
 
     def __init__(self, parts: tuple[Source, ...], label: np.ndarray):
         self.parts = parts
-        self.columns = {'label': label}
+        self.columns = _shared(parts) | {'label': label}
         self._ends = np.cumsum([len(part) for part in parts])
 
     @property
@@ -73,7 +76,8 @@ class Joined:
 
     def __getitem__(self, row: int) -> dict[str, np.ndarray]:
         part, own = self._at(row)
-        return {**part[own], 'label': self.columns['label'][row]}
+        # Of one dtype, whichever the part's own is.
+        return part[own] | {name: x[row] for name, x in self.columns.items()}
 
     def name(self, row: int) -> str:
         """Returns what its part calls the row."""
@@ -90,6 +94,20 @@ class Joined:
             raise IndexError(row)
         part = int(np.searchsorted(self._ends, row, side='right'))
         return self.parts[part], int(row - (self._ends[part - 1] if part else 0))
+
+
+def _shared(parts: tuple[Source, ...]) -> dict[str, np.ndarray]:
+    """Columns that all parts have, with the same kind of dtype and shape a row."""
+    columns = [part.columns for part in parts]
+    if len(columns) == 1:
+        return dict(columns[0])  # not copied
+    shared = {}
+    for name in columns[0]:
+        found = [np.asarray(own[name]) for own in columns if name in own]
+        kinds = {(x.dtype.kind, x.shape[1:]) for x in found}
+        if len(found) == len(columns) and len(kinds) == 1:
+            shared[name] = np.concatenate(found)
+    return shared
 
 
 def _labels(name: str, part: Source) -> np.ndarray:

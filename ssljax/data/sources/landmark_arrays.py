@@ -16,7 +16,8 @@ _PARTS = {
     'test': 'test_',
     'unlabelled': 'unlabelled_',
 }
-_COLUMNS = ('person', 'clip', 'frame')
+_NUMBERS = ('person', 'clip', 'frame')
+_COLUMNS = (*_NUMBERS, 'size')
 _FIELDS = ('image', 'landmarks', 'visible', 'annotated', *_COLUMNS)
 
 
@@ -30,7 +31,8 @@ def landmark_arrays(
       arrays: ``image`` [N, H, W, channels] uint8, or floats ready to be fed, of clips
         [N, T, H, W, channels]; ``landmarks`` [N, (T,) K, 2] finite floats, (x, y) in
         pixels; where wanted ``visible`` [N, (T,) K] and ``annotated`` [N, (T)], bool,
-        else all are; and ``person``, ``clip``, ``frame`` [N] integers. The same with
+        else all are; and ``person``, ``clip``, ``frame`` [N] integers and ``size``
+        [N, (T)], pixels above 0, by which errors can be measured. The same with
         ``validation_`` and ``test_`` before them; ``unlabelled_image`` has no
         landmarks. A column of one part is one of all.
 
@@ -108,7 +110,9 @@ def _part(path, prefix, own, like) -> dict[str, np.ndarray]:
                 f'{prefix}{name} is {flags.dtype} {flags.shape}; give bool {sites}.'
             )
         made[name] = flags
-    for name in _COLUMNS:
+    if 'size' in own:
+        made['size'] = _size(f'{prefix}size', own['size'], lead)
+    for name in _NUMBERS:
         if name in own:
             column = own[name]
             if column.shape != lead[:1] or column.dtype.kind not in 'iu':
@@ -118,3 +122,15 @@ def _part(path, prefix, own, like) -> dict[str, np.ndarray]:
                 )
             made[name] = column.astype(np.int32)
     return made
+
+
+def _size(name: str, size: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Lengths above 0, float32."""
+    if size.shape != shape or size.dtype.kind not in 'fiu':
+        raise InputError(f'{name} is {size.dtype} {size.shape}; give floats {shape}.')
+    checks.finite(name, size)
+    size = size.astype(np.float32)
+    if size.min() <= 0:
+        row = int(np.argmin(size.reshape(len(size), -1).min(axis=1)))
+        raise InputError(f'{name}[{row}] is {size[row]}; give pixels, above 0.')
+    return size

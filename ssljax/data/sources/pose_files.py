@@ -17,7 +17,7 @@ import numpy as np
 
 from ssljax.contracts import InputError
 from ssljax.data.sources.crops import Crops, Cut, Row, around, crops, inside
-from ssljax.data.sources.face_files import Parts, rows_of
+from ssljax.data.sources.face_files import Parts, parted
 
 LSP_JOINTS = (
     *('right ankle', 'right knee', 'right hip', 'left hip', 'left knee', 'left ankle'),
@@ -38,16 +38,17 @@ def coco_keypoints(
 
     Args:
       path: of the .json, with ``images`` (id, file_name) and ``annotations`` (image_id,
-        bbox [x, y, width, height], keypoints [x, y, v] K times, iscrowd, area).
-        Crowds and people without a keypoint are passed over.
+        bbox [x, y, width, height], keypoints [x, y, v] K times, iscrowd, area; without
+        it, that of the bbox). Crowds and people without a keypoint are passed over.
       folder: that the names of the pictures start from.
       cut: how people are cut, around their boxes.
       num_landmarks: K.
 
     Returns:
       The Source; ``visible`` are keypoints with v > 0, annotated though maybe hidden;
-      with ``area`` [] float32 in the crop's square pixels, for OKS, ``picture`` []
-      int32, which of the images. All rows are 'train'.
+      with ``size`` [] float32, the root of the area in pixels of the crop, by which
+      OKS is measured; and ``picture`` [] int32, which of the images. All rows are
+      'train'.
 
     Raises:
       InputError: if the file can't be read or an annotation is not as described.
@@ -60,16 +61,26 @@ def coco_keypoints(
         content
     ):
         raise InputError(f'{path} has no images and annotations; give a file of COCO.')
-    names = {}
-    for number, image in enumerate(content['images']):
+    names: dict[int, tuple[int, str]] = {}
+    for number, image in enumerate(_of(f'{path}', content, 'images', list)):
         where = f'{path}, images[{number}]'
-        name = _of(where, image, 'file_name', str)
-        names[_of(where, image, 'id', int)] = number, inside(where, root, name)
+        name, key = _of(where, image, 'file_name', str), _of(where, image, 'id', int)
+        if key in names:
+            raise InputError(
+                f'{where}: id is {key}, as of images[{names[key][0]}]; get the file '
+                'anew.'
+            )
+        names[key] = number, inside(where, root, name)
     rows = []
-    for number, person in enumerate(content['annotations']):
+    for number, person in enumerate(_of(f'{path}', content, 'annotations', list)):
         where = f'{path}, annotations[{number}]'
         points = _array(where, person, 'keypoints', (num_landmarks * 3,))
         points = points.reshape(num_landmarks, 3)
+        if not np.isin(points[:, 2], (0, 1, 2)).all():
+            raise InputError(
+                f'{where}: keypoints have v {points[:, 2].tolist()}; it should be 0, 1 '
+                'or 2.'
+            )
         visible = points[:, 2] > 0
         if person.get('iscrowd') or not visible.any():
             continue
@@ -83,9 +94,11 @@ def coco_keypoints(
             raise InputError(f'{where}: bbox is {person["bbox"]}, which is empty.')
         # From the corner of a pixel to the centres that coordinates are of.
         box = np.array([x, y, x + width, y + height]) - 0.5
-        area = float(person.get('area', width * height)) / cut.region(box)[2] ** 2
+        given = 'area' in person
+        area = _positive(where, person, 'area') if given else width * height
+        size = np.sqrt(area) / cut.region(box)[2]
         picture, name = names[image]
-        columns = {'area': np.float32(area), 'picture': np.int32(picture)}
+        columns = {'size': np.float32(size), 'picture': np.int32(picture)}
         rows.append(Row(name, box, points[:, :2], visible, columns))
     return _all(path, root, rows, cut)
 
@@ -97,12 +110,15 @@ def lsp(path: str | os.PathLike[str], cut: Cut) -> tuple[Crops, Parts]:
       path: of the folder with joints.mat and images/. ``joints`` is [3, 14, 2000] in
         LSP, whose third row says what is hidden, with pictures im0001.jpg and so on;
         [14, 3, 10000] in the extended set, whose third column says what is visible,
-        with im00001.jpg and so on.
+        with im00001.jpg and so on. People without two visible joints apart from each
+        other are passed over.
       cut: how people are cut, around their visible joints.
 
     Returns:
-      The Source, and the parts: the first half of LSP is 'train' and the rest 'test';
-      the extended set is all 'train'.
+      The Source, with ``hidden`` [14] bool, as the file says: in LSP hidden joints are
+      annotated all the same, and so ``visible``; in the extended set they are not. And
+      the parts: the first half of LSP is 'train' and the rest 'test'; the extended set
+      is all 'train'.
 
     Raises:
       InputError: if SciPy is not installed or a file is not as described.
@@ -111,29 +127,34 @@ def lsp(path: str | os.PathLike[str], cut: Cut) -> tuple[Crops, Parts]:
     from public converters, which agree; the README calls both visibility.
     """
     root = Path(path)
-    joints = _mat(root / 'joints.mat')
-    extended = joints.ndim == 3 and joints.shape[:2] == (14, 3)
-    if not extended and (joints.ndim != 3 or joints.shape[:2] != (3, 14)):
+    path = root / 'joints.mat'
+    joints = _mat(path)
+    extended = joints.shape[:2] == (14, 3)
+    known = extended or joints.shape[:2] == (3, 14)
+    if not known or joints.ndim != 3 or joints.dtype.kind not in 'fiu':
         raise InputError(
-            f'{root / "joints.mat"} holds joints {joints.shape}; it should be '
-            '[3, 14, N] or [14, 3, N].'
+            f'{path} holds joints {joints.shape} ({joints.dtype}); it should be '
+            'numbers [3, 14, N] or [14, 3, N].'
         )
     joints = joints.transpose((2, 0, 1) if extended else (2, 1, 0)).astype(np.float64)
-    form = 'images/im{:05d}.jpg' if extended else 'images/im{:04d}.jpg'
+    names = 'images/im{:05d}.jpg' if extended else 'images/im{:04d}.jpg'
     rows, test = [], []
     for number, person in enumerate(joints):
-        visible = (person[:, 2] > 0) == extended
-        finite = np.isfinite(person[visible]).all()
-        if not visible.any() or not finite:
-            what = 'no visible joint' if finite else 'a joint that is no number'
-            raise InputError(f'{root / "joints.mat"}: person {number + 1} has {what}.')
+        hidden = (person[:, 2] > 0) != extended
+        visible = ~hidden if extended else np.ones(14, bool)
+        if not np.isfinite(person[visible]).all():
+            raise InputError(
+                f'{path}: joints of person {number + 1} are no numbers; get it anew.'
+            )
         points = person[:, :2] - 1
         box = around(points, visible)
-        rows.append(Row(form.format(number + 1), box, points, visible))
+        if not (box[2:] > box[:2]).any():
+            continue  # a point would be cut out as a picture of nothing
+        name = names.format(number + 1)
+        rows.append(Row(name, box, points, visible, {'hidden': hidden}))
         test.append(not extended and number >= len(joints) // 2)
-    chosen = np.array(test)
-    parts = {'train': rows_of(~chosen), 'test': rows_of(chosen)}
-    return crops(root, rows, cut), {k: x for k, x in parts.items() if len(x)}
+    source, _ = _all(path, root, rows, cut)
+    return source, parted(np.array(test))
 
 
 def mpii(
@@ -167,9 +188,7 @@ def mpii(
         points = _array(where, person, 'joints', (16, 2)) - 1
         visible = _array(where, person, 'joints_vis', (16,)) > 0
         centre = _array(where, person, 'center', (2,)) - 1
-        scale = float(_array(where, person, 'scale', ()))
-        if scale <= 0:
-            raise InputError(f'{where}: scale is {scale}; it should be above 0.')
+        scale = _positive(where, person, 'scale')
         box = np.concatenate([centre - 100 * scale, centre + 100 * scale])
         if visible.any():
             rows.append(Row(name, box, points, visible))
@@ -192,7 +211,9 @@ def _json(path: Path) -> Any:
 def _of(where: str, row: Any, key: str, kind: type) -> Any:
     value = row.get(key) if isinstance(row, Mapping) else None
     if not isinstance(value, kind):
-        raise InputError(f'{where}: {key} is {value!r}; it should be {kind.__name__}.')
+        raise InputError(
+            f'{where}: {key} is {value!r:.60}; it should be {kind.__name__}.'
+        )
     return value
 
 
@@ -201,12 +222,20 @@ def _array(where: str, row: Any, key: str, shape: tuple[int, ...]) -> np.ndarray
     value = row.get(key) if isinstance(row, Mapping) else None
     try:
         found = np.asarray(value, np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         found = np.full((0,), np.nan)
     if found.shape != shape or not np.isfinite(found).all():
         raise InputError(
-            f'{where}: {key} is {str(value)[:60]}; it should be numbers {shape}.'
+            f'{where}: {key} is {str(value)[:60]}; it should be '
+            f'{f"numbers {shape}" if shape else "a number"}.'
         )
+    return found
+
+
+def _positive(where: str, row: Any, key: str) -> float:
+    found = float(_array(where, row, key, ()))
+    if found <= 0:
+        raise InputError(f'{where}: {key} is {found:g}; it should be above 0.')
     return found
 
 

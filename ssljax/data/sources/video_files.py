@@ -14,7 +14,7 @@ import numpy as np
 from ssljax.contracts import InputError
 from ssljax.data.sources import folders
 from ssljax.data.sources.crops import Crops, Cut, around
-from ssljax.data.sources.face_files import Parts, counted, parted
+from ssljax.data.sources.face_files import Parts, all_pictured, counted, parted
 from ssljax.data.sources.pictures import Pictures
 
 CATEGORIES = {
@@ -41,13 +41,16 @@ def faces_300vw(
     """Reads 300-VW: a folder a video, cut into consecutive clips.
 
     The end of a video is filled up by its last frames in reverse, until the last clip
-    is full. A clip has one crop, around the landmarks of all its frames, so that only
+    is full; in test videos what fills it is not annotated, so that no frame counts
+    twice. A clip has one crop, around the landmarks of all its frames, so that only
     what moves in the video moves in it.
 
     Args:
       path: of the folder of videos. A video's folder holds ``annot/000001.pts`` and so
         on, and the frames in ``pictures``, of the same names, extracted beforehand. A
-        frame without a .pts file is not annotated; a clip without any is left out.
+        frame without a .pts file is not annotated; a clip without any is left out. A
+        .pts file without a frame is refused: frames that were extracted at another rate
+        would carry the labels of others.
       cut: how faces are cut.
       frames: T of a clip.
       num_landmarks: K.
@@ -77,6 +80,8 @@ def faces_300vw(
     }
     for number, video in enumerate(videos):
         names = folders.scan(video / pictures, Pictures.endings)
+        marked = [file.name for file in (video / 'annot').glob('[!.]*.pts')]
+        all_pictured(video / 'annot', marked, [Path(name).name for name in names])
         landmarks = np.zeros((len(names), num_landmarks, 2))
         known = np.zeros(len(names), bool)
         for row, name in enumerate(names):
@@ -85,14 +90,17 @@ def faces_300vw(
                 landmarks[row], _ = counted(file, num_landmarks)
                 known[row] = True
         said = known & (np.arange(len(names)) % annotated_every == 0)
-        for rows in _clips(len(names), frames):
+        cut_up = _clips(len(names), frames)
+        fills = np.arange(cut_up.size).reshape(cut_up.shape) >= len(names)
+        for rows, again in zip(cut_up, fills, strict=True):
             if not known[rows].any():
                 continue
+            told = said[rows] & ~(again & (video.name in _CATEGORY))
             whole = landmarks[rows]
             clips['names'].append([f'{video.name}/{pictures}/{names[r]}' for r in rows])
             clips['landmarks'].append(whole)
-            clips['seen'].append(np.repeat(said[rows, None], num_landmarks, 1))
-            clips['said'].append(said[rows])
+            clips['seen'].append(np.repeat(told[:, None], num_landmarks, 1))
+            clips['said'].append(told)
             everywhere = np.repeat(known[rows, None], num_landmarks, 1)
             clips['box'].append(around(whole, everywhere))
             clips['video'].append(number)

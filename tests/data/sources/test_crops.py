@@ -1,6 +1,7 @@
 """Landmarks stay on what they mark."""
 
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,9 +92,39 @@ def test_rows_as_a_source(tmp_path):
         crops.crops(tmp_path, [absurd], Cut((16, 16), channels=1))[0]
 
 
-def test_paths_stay_in_the_folder(tmp_path):
+def test_pictures_that_exif_would_turn(tmp_path):
+    picture = Image.fromarray(_spot(30, 20))
+    for name, orientation in (('plain', 1), ('turned', 6), ('none', 0)):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        for ending in ('jpg', 'png'):
+            picture.save(tmp_path / f'{name}.{ending}', exif=exif)
+    points, seen = np.array([[30.0, 20.0]]), np.array([True])
+
+    def read(name):
+        row = Row(name, np.array([10.0, 10, 50, 40]), points, seen)
+        return crops.crops(tmp_path, [row], Cut((16, 16), channels=1))[0]
+
+    for ending in ('jpg', 'png'):
+        for name in ('plain', 'none'):
+            row = read(f'{name}.{ending}')
+            np.testing.assert_allclose(
+                _centre(row['image']), row['landmarks'][0], atol=0.1
+            )
+        with pytest.raises(sources.BadItem, match=r'turned.*\(orientation 6\).*strip'):
+            read(f'turned.{ending}')
+
+
+def test_paths_stay_in_the_folder(tmp_path, monkeypatch):
     assert crops.inside('here', tmp_path, 'a\\b.png') == 'a/b.png'
     assert crops.inside('here', tmp_path, f'{tmp_path}/a/b.png') == 'a/b.png'
+    (tmp_path / 'a').mkdir()
+    (tmp_path / 'link').symlink_to(tmp_path / 'a')
+    monkeypatch.chdir(tmp_path)
+    for folder, root in (('.', tmp_path), ('a/..', tmp_path), ('link', 'link')):
+        inside = tmp_path / root / 'b.png'
+        assert crops.inside('here', Path(folder), str(inside)) == 'b.png'
+    assert crops.inside('here', Path('link'), f'{tmp_path}/a/b.png') == 'b.png'
     for name in ('../b.png', '/b.png', 'a/../../b.png', f'{tmp_path}/../b.png'):
         with pytest.raises(InputError, match='here: .* lies outside'):
             crops.inside('here', tmp_path, name)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from ssljax import data, tasks
 from ssljax.contracts import InputError
 from ssljax.data.sources import face_files, video_files
 from ssljax.data.sources.crops import Cut
@@ -83,6 +84,21 @@ def test_300w_and_its_parts(tmp_path):
     (tmp_path / 'afw/1.pts').unlink()
     with pytest.raises(InputError, match=r'1\.pts can not be read'):
         face_files.faces_300w(tmp_path, CUT, num_landmarks=3)
+    (tmp_path / 'afw/1.jpg').unlink()
+    for name in ('ibug/6', 'ibug/5'):
+        _pts(tmp_path / f'{name}.pts', POINTS)
+    with pytest.raises(InputError, match=r'ibug/5\.pts has no picture .* of 2 such'):
+        face_files.faces_300w(tmp_path, CUT, num_landmarks=3)
+
+
+def test_300w_private(tmp_path):
+    for name in ('300W/01_Indoor/1', 'afw/2'):
+        _picture(tmp_path / f'{name}.png')
+        _pts(tmp_path / f'{name}.pts', POINTS)
+    with pytest.raises(InputError, match='01_Indoor/1.png lies beside afw, helen'):
+        face_files.faces_300w(tmp_path, CUT, num_landmarks=3)
+    _, parts = face_files.faces_300w(tmp_path / '300W', CUT, num_landmarks=3)
+    assert {k: v.tolist() for k, v in parts.items()} == {'train': [0]}
 
 
 def test_lists_of_aflw(tmp_path):
@@ -105,7 +121,29 @@ def test_lists_of_aflw(tmp_path):
     assert [bool(source[i]['annotated']) for i in (0, 1)] == [True, False]
     assert not source[1]['visible'].any() and not source[1]['landmarks'].any()
     # 30 pixels of a crop of 42 that become 16; the second is the box's own.
-    np.testing.assert_allclose(source.columns['face_size'], 30 * 16 / 42, rtol=1e-6)
+    np.testing.assert_allclose(source.columns['size'], 30 * 16 / 42, rtol=1e-6)
+    task = tasks.landmarks(3, (16, 16, 1), sigma=1.0, normaliser='size')
+    example = data.collate(source, np.arange(2), task.example)
+    found = {'landmarks': example['landmarks'] + np.float32([3, 4])}
+    metric = task.metrics['nme']
+    error = metric.result(metric.rows(found, example))['nme']
+    np.testing.assert_allclose(error, 5 / (30 * 16 / 42), rtol=1e-6)
+
+
+def test_only_numbered_lines_may_be_fewer(tmp_path, monkeypatch):
+    _pts(tmp_path / 'a.pts', POINTS[1:])
+    (tmp_path / 'list').write_text(f'{tmp_path}/a.png a.pts 6 6 36 36\n')
+    with pytest.raises(InputError, match=r'a\.pts has 2 landmarks; it should have 3'):
+        face_files.face_list(tmp_path / 'list', tmp_path, CUT, num_landmarks=3)
+    (tmp_path / 'a.pts').write_text('2 31.00 15.50 True\n')
+    monkeypatch.chdir(tmp_path)
+    source, _ = face_files.face_list('list', '.', CUT, num_landmarks=3)
+    assert source._visible.tolist() == [[False, True, False]]
+    np.testing.assert_allclose(source._landmarks[0, 1], POINTS[1])
+    assert source.names == ['a.png']
+    (tmp_path / 'a.pts').write_text('4 31.00 15.50 True\n')
+    with pytest.raises(InputError, match=r'a\.pts has 4 landmarks; it should have 3'):
+        face_files.face_list('list', '.', CUT, num_landmarks=3)
 
 
 @pytest.mark.parametrize(
@@ -114,6 +152,8 @@ def test_lists_of_aflw(tmp_path):
         ('a.png None 1 1 9', 'line 2 has 5 words'),
         ('a.png None 1 1 9 x', "line 2: '1 1 9 x' are not 4 numbers"),
         ('a.png None 9 1 1 9', 'line 2: the box 9 1 1 9 is empty'),
+        ('a.png None 1 1 9 9 0', 'line 2: the size is 0; give above 0'),
+        ('a.png None 1 1 9 9 -3', 'line 2: the size is -3; give above 0'),
         ('../a.png None 1 1 9 9', "line 2: '../a.png' lies outside"),
         ('a.png ../b.pts 1 1 9 9', r"line 2: '../b\.pts' lies outside"),
     ],
@@ -134,14 +174,29 @@ def test_wflw(tmp_path):
     _picture(tmp_path / 'WFLW_images/36--Football/a b.png'.replace(' ', '_'))
     folder = tmp_path / 'WFLW_annotations/list_98pt_rect_attr_train_test'
     folder.mkdir(parents=True)
-    good = _wflw(points, '100001', '36--Football/a_b.png')
-    (folder / 'list_98pt_rect_attr_train.txt').write_text(f'{good}\n{good}\n')
+    # Each attribute has its own pattern over the rows.
+    rows = [
+        _wflw(points, flags, '36--Football/a_b.png')
+        for flags in ('100101', '010110', '001011')
+    ]
+    good = rows[2]
+    (folder / 'list_98pt_rect_attr_train.txt').write_text('\n'.join(rows[:2]))
     (folder / 'list_98pt_rect_attr_test.txt').write_text(f'{good}\n')
     source, parts = face_files.wflw(tmp_path, CUT)
     assert {k: v.tolist() for k, v in parts.items()} == {'train': [0, 1], 'test': [2]}
     np.testing.assert_allclose(_in_picture(source, 2), points, atol=2e-3)
-    row = source[0]
-    assert row['pose'] and row['blur'] and not row['occlusion'] and row['visible'].all()
+    assert source[0]['visible'].all()
+    expected = {
+        'pose': [True, False, False],
+        'expression': [False, True, False],
+        'illumination': [False, False, True],
+        'make_up': [True, True, False],
+        'occlusion': [False, True, True],
+        'blur': [True, False, True],
+    }
+    for name, flags in expected.items():
+        assert source.columns[name].tolist() == flags
+        assert [bool(source[row][name]) for row in range(3)] == flags
     bad = _wflw(points, '200001', 'a.png')
     (folder / 'list_98pt_rect_attr_test.txt').write_text(f'{good}\n{bad}\n')
     with pytest.raises(InputError, match=r'test\.txt, line 2: attributes 2 0'):
@@ -149,6 +204,11 @@ def test_wflw(tmp_path):
     (folder / 'list_98pt_rect_attr_test.txt').write_text('1 2 3')
     with pytest.raises(InputError, match=r'test\.txt, line 1 has 3 words'):
         face_files.wflw(tmp_path, CUT)
+    for part in ('train', 'test'):
+        (folder / f'list_98pt_rect_attr_{part}.txt').write_text('\n')
+    with pytest.raises(InputError, match=r'attr_train\.txt is empty'):
+        face_files.wflw(tmp_path, CUT)
+    (folder / 'list_98pt_rect_attr_train.txt').write_text(good)
     (folder / 'list_98pt_rect_attr_test.txt').unlink()
     with pytest.raises(InputError, match='holds 0 files'):
         face_files.wflw(tmp_path, CUT)
@@ -181,10 +241,29 @@ def test_300vw_is_cut_into_clips(tmp_path):
     )
     assert clip['annotated'].tolist() == [True, False, True, True]
     assert clip['visible'].tolist() == [[x] * 3 for x in clip['annotated']]
+    assert source[1]['annotated'].tolist() == [True] * 4
     # One crop a clip: what moves by a pixel a frame does so in the crop.
     scale = source.cut.region(source._boxes[0])[2]
     step = clip['landmarks'][3] - clip['landmarks'][2]
     np.testing.assert_allclose(step, [[1 / scale, 0]] * 3, atol=1e-5)
+
+
+def test_300vw_counts_a_test_frame_once(tmp_path):
+    _video(tmp_path, '410', 6, unknown=(4,))
+    source, parts = video_files.faces_300vw(tmp_path, CUT, frames=4, num_landmarks=3)
+    assert parts['test'].tolist() == [0, 1]
+    # Frames 5, 6, 5 and 4 of the video, of which 5 is not known, and 4 was there.
+    said = [[True] * 4, [False, True, False, False]]
+    assert source.columns['annotated'].tolist() == said
+    assert source._visible.any(-1).tolist() == said and source._visible[1].sum() == 3
+
+
+def test_300vw_lacks_frames(tmp_path):
+    _video(tmp_path, '001', 8)
+    for t in range(3, 8):
+        (tmp_path / f'001/extraction/{t + 1:06d}.png').unlink()
+    with pytest.raises(InputError, match=r'annot/000004\.pts has no picture .* 5 such'):
+        video_files.faces_300vw(tmp_path, CUT, frames=4, num_landmarks=3)
 
 
 def test_300vw_sparsely_annotated(tmp_path):

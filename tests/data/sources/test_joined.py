@@ -2,9 +2,11 @@
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from ssljax.contracts import InputError
 from ssljax.data import Arrays, join
+from ssljax.data.sources.crops import Crops, Cut
 from ssljax.data.sources.joined import Joined
 
 
@@ -41,6 +43,53 @@ def test_row_by_row():
     for row in (5, -1):
         with pytest.raises(IndexError):
             source[row]
+
+
+def test_crops_keep_the_columns_that_they_share(tmp_path):
+    def part(count, **columns):
+        names, boxes = ['a.png'] * count, np.array([[0.0, 0, 8, 8]] * count)
+        points, seen = np.zeros((count, 2, 2)), np.ones((count, 2), bool)
+        said = np.arange(count) % 2 == 0
+        return Crops(
+            tmp_path,
+            names,
+            boxes,
+            points,
+            seen,
+            Cut((8, 8), channels=1),
+            columns=columns,
+            annotated=said,
+        )
+
+    Image.new('L', (9, 9), 90).save(tmp_path / 'a.png')
+    first = part(
+        2,
+        person=np.array([4, 5], np.int32),
+        place=np.array(['x', 'y']),
+        size=np.array([1, 2], np.float32),
+        hidden=np.zeros((2, 2), bool),
+        video=np.array([0, 1]),
+    )
+    second = part(
+        3,
+        person=np.array([6, 7, 2**40]),
+        place=np.array(['long', 'z', '']),
+        size=np.array([1, 2, 3]),  # integers, which may mean something else
+        hidden=np.zeros((3, 4), bool),
+    )
+    source, rows = join({'a': first, 'b': second})
+    found = {name: x.tolist() for name, x in source.columns.items()}
+    assert found == {
+        'annotated': [True, False, True, False, True],
+        'person': [4, 5, 6, 7, 2**40],
+        'place': ['x', 'y', 'long', 'z', ''],
+        'label': [-1] * 5,
+    }
+    assert rows['b'].tolist() == [2, 3, 4]
+    for row in range(5):
+        for name, values in source.columns.items():
+            assert source[row][name] == values[row]
+            assert type(source[row][name]) is values.dtype.type
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ssljax import data
+from ssljax import data, tasks
 from ssljax.contracts import InputError
 from ssljax.data import sources
 
@@ -68,6 +68,27 @@ def test_clips(tmp_path):
     assert parts['train'].tolist() == [0, 1]
 
 
+@pytest.mark.parametrize('clip', [None, 2])
+def test_errors_by_size(tmp_path, clip):
+    lead = (2,) if clip is None else (2, clip)
+    size = np.arange(1, 1 + np.prod(lead)).reshape(lead) * 10  # integers will do
+    source, _ = _read(
+        tmp_path,
+        {
+            'image': np.zeros((*lead, 8, 8, 1), np.uint8),
+            'landmarks': np.ones((*lead, 3, 2), np.float32),
+            'size': size,
+        },
+    )
+    task = tasks.landmarks(3, (8, 8, 1), sigma=1.0, clip=clip, normaliser='size')
+    example = data.collate(source, np.arange(2), task.example)
+    assert example['size'].dtype == np.float32
+    found = {'landmarks': example['landmarks'] + np.float32([3, 4])}
+    metric = task.metrics['nme']
+    error = metric.result(metric.rows(found, example))['nme']
+    np.testing.assert_allclose(error, np.mean(5 / size), rtol=1e-6)
+
+
 @pytest.mark.parametrize(
     ('change', 'message'),
     [
@@ -81,6 +102,11 @@ def test_clips(tmp_path):
         ({'visible': np.ones((6, 3))}, 'visible is float64'),
         ({'annotated': np.ones(5, bool)}, r'annotated is bool \(5,\)'),
         ({'person': np.ones(6)}, 'person is float64'),
+        ({'size': np.ones((6, 1))}, r'size is float64 \(6, 1\); give floats \(6,\)'),
+        ({'size': np.array(['1'] * 6)}, 'size is <U1'),
+        ({'size': np.array([1, 2, 0, 1, 1, 1.0])}, r'size\[2\] is 0.0; give pixels'),
+        ({'size': np.array([1, 2, 1, 1, np.nan, 1])}, r'size\[4\] holds NaN'),
+        ({'size': np.ones(6), **_content('test_', 2)}, 'lacks test_size'),
         (
             {'test_image': np.zeros((2, 8, 8, 1), np.uint8)},
             'give test_image and test_l',
