@@ -307,14 +307,18 @@ def rows_for(
 ) -> dict[str, np.ndarray]:
     """Returns the rows that a method's builder asks for: all that it has of a split.
 
-    'poses' are not their numbers, but the landmarks of the labelled ones.
+    'poses' are not their numbers, but the landmarks of the labelled ones of which each
+    is visible.
     """
     parts = {'rows': 'unlabelled', 'labelled_rows': 'labelled'}
     wanted = inspect.signature(builder).parameters
     found = {name: dataset.rows[x] for name, x in parts.items() if name in wanted}
     if 'poses' in wanted:
-        rows = dataset.rows['labelled']
-        found['poses'] = np.stack([dataset.source[int(x)]['landmarks'] for x in rows])
+        people = [dataset.source[int(row)] for row in dataset.rows['labelled']]
+        whole = [one['landmarks'] for one in people if np.all(one['visible'])]
+        if not whole:
+            raise InputError('poses: no labelled row has all of its landmarks visible.')
+        found['poses'] = np.stack(whole)
     return found
 
 

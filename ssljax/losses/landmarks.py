@@ -116,7 +116,8 @@ def shape_invariance(
       annotated: [..., T] bool: frames that count; None is all.
 
     Returns:
-      float32 [...], one for each clip.
+      float32 [...], one for each clip. A landmark that is seen in one frame and not in
+      another counts as a change of size.
 
     Source: TSAL, arXiv 2012.06711, as it is meant: the official code tears x and y
     apart and compares frames of different people.

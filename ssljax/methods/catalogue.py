@@ -32,7 +32,7 @@ class Row(NamedTuple):
     title: str
     source: str  # authors, year, arXiv number
     build: str  # 'module:function' of (network, optimizer, **options) -> Method
-    program: str  # 'module:function' of (run, job) -> dict; beside it restored
+    program: str  # 'module:function' of (run, job) -> dict; beside it ``restored``
     config: str  # path from the repository root
     level: str  # one of LEVELS
     system: int | None = None  # its number in SYSTEMS

@@ -86,8 +86,8 @@ def multiaugs(
         the paper has means: both terms are h w times the paper's, which Adam does not
         see.
       paths: hard versions, by their names in ``PATHS``, or batch views of
-        ``views.joints``. The paper's are these for 1000 labels, the first two for all
-        of COCO; ('A60',) moves and hides nothing.
+        ``views.joints``; one that comes twice is drawn twice. The paper's are these for
+        1000 labels, the first two for all of COCO; ('A60',) moves and hides nothing.
       networks: 1 or 2.
       degrees: of the affine A, as ``views.normal_affine`` has it; 0, and a scale of 0,
         for none.
@@ -114,7 +114,10 @@ def multiaugs(
     """
     if networks not in (1, 2):
         raise InputError(f'networks is {networks}; give 1 or 2.')
-    hard = {_name(path, i): _path(path) for i, path in enumerate(paths)}
+    hard: dict[str, joints.BatchView] = {}
+    for i, path in enumerate(paths):
+        name = _name(path, i)
+        hard[f'{name}_{i}' if name in hard else name] = _path(path)
     if not hard:
         raise InputError('paths is empty; give one hard view at least.')
     names = WHO[:networks]

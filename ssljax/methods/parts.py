@@ -43,6 +43,22 @@ def task_of(task: Task | None, num_classes: int | None, consistency: Callable) -
     return tasks.classification(num_classes, consistency=consistency)
 
 
+def check_shares(**numbers: Any) -> None:
+    """Refuses numbers outside of [0, 1]; a schedule is not looked at."""
+    for name, number in numbers.items():
+        if not callable(number) and not 0 <= number <= 1:
+            raise InputError(f'{name} is {number}; give a number from 0 to 1.')
+
+
+def check_clips(task: Task) -> None:
+    """Refuses a task of single images, or of clips that nothing can move in."""
+    frames = task.example['annotated'].shape if 'annotated' in task.example else ()
+    if not frames or frames[0] < 2:
+        raise InputError(
+            'task is of single images; give one of clips of two frames or more.'
+        )
+
+
 def forward(
     network: Network,
     variables: Variables,

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from ssljax import losses, shards
 from ssljax.contracts import Array, Method, Network, Outputs, PyTree, State, Stream
+from ssljax.methods import joint
 from ssljax.methods.learner import Aux, Optimizer, learner, start
 from ssljax.methods.parts import loss_metrics, student_of
 from ssljax.models.pose_prior import (
@@ -43,13 +44,13 @@ def pose_prior(
 
     Every pose of a batch is made noisy anew; its distance d to the clean poses says
     whether it is far (>= 0.5) or in the middle (0.3 to 0.5). Clean poses have the
-    distance 0.
+    distance 0. A pose with a joint that is not visible is left out.
 
     Args:
       network: of directions [B, N, 2], answers 'distance' [B]: ``models.pose_prior``.
       optimizer: Adam of 3e-4 in the paper, with batches of 1024.
-      poses: [Q, K, 2] joints of the clean poses that distances are measured to; kept in
-        ``State.frozen``. Batches are of the same ones.
+      poses: [Q, K, 2] joints of the clean poses that distances are measured to, all of
+        them visible; kept in ``State.frozen``. Batches are of the same ones.
       bones: N pairs of joints.
       kappas: of the noise, as ``models.pose_noisy`` has it.
       nearest: clean poses that a distance is the mean of.
@@ -57,8 +58,8 @@ def pose_prior(
       clean_from: step t2 from which clean ones are.
 
     Returns:
-      A Method on 'labelled' batches of ``landmarks`` [B, K, 2]. ``predict`` takes
-      joints [B, K, 2] and answers 'distance' [B].
+      A Method on 'labelled' batches of ``landmarks`` [B, K, 2] and ``visible`` [B, K].
+      ``predict`` takes joints [B, K, 2] and answers 'distance' [B].
 
     Source: Raychaudhuri et al. 2023 (POST), arXiv 2308.13954. Departs from its code,
     which draws the noise once and takes one step for each kind of poses.
@@ -78,15 +79,16 @@ def pose_prior(
             keys, clean
         )
         true = distances(found, state.frozen['poses'], nearest=nearest)
-        both = jnp.concatenate([found, clean])
-        outputs, stats = network.apply(student, both, train=True)
-        answer = outputs['distance'].reshape(2, -1)
-        wrong = (answer[0] - true) ** 2
-        middle = (true > NEAR) & (true < FAR)
+        both = [found, clean]
+        outputs, stats = network.apply(student, joint.join(both), train=True)
+        noised, own = joint.split(outputs['distance'], like=both)
+        wrong = (noised - true) ** 2
+        whole = jnp.asarray(batch['labelled']['visible'], bool).all(-1)
+        middle = whole & (true > NEAR) & (true < FAR)
         terms = {
-            'far': losses.masked_mean(wrong, true >= FAR, over='kept'),
+            'far': losses.masked_mean(wrong, whole & (true >= FAR), over='kept'),
             'middle': losses.masked_mean(wrong, middle, over='kept'),
-            'clean': losses.masked_mean(answer[1] ** 2),
+            'clean': losses.masked_mean(own**2, whole, over='kept'),
         }
         terms['middle'] *= state.step >= middle_from
         terms['clean'] *= state.step >= clean_from
@@ -101,5 +103,5 @@ def pose_prior(
         init=init,
         step=learner(objective, optimizer),
         predict=predict,
-        needs={'labelled': Stream(('landmarks',))},
+        needs={'labelled': Stream(('landmarks', 'visible'))},
     )

@@ -10,7 +10,6 @@ import jax.numpy as jnp
 
 from ssljax import losses, views
 from ssljax.contracts import (
-    Array,
     Evidence,
     InputError,
     Method,
@@ -21,7 +20,7 @@ from ssljax.contracts import (
     Task,
     Teacher,
 )
-from ssljax.methods.learner import Aux, Optimizer, learner, start
+from ssljax.methods.learner import Aux, Optimizer, gradient_step, start
 from ssljax.methods.parts import (
     answers,
     choose,
@@ -31,12 +30,12 @@ from ssljax.methods.parts import (
     student_of,
     utilisation,
 )
-from ssljax.models.pose_prior import BONES, orientations
+from ssljax.models.pose_prior import BONES, check_bones, orientations
 from ssljax.schedules import value
 from ssljax.solvers import heatmaps
 from ssljax.targets import chain, from_prediction
 from ssljax.targets.landmarks import rectify, surest
-from ssljax.views import coordinates, joints
+from ssljax.views import joints
 
 
 def post(
@@ -74,7 +73,7 @@ def post(
         None for none.
       task: ``tasks.landmarks``, whose labels are not used.
       teacher: ``teachers.ema(0.999)`` in the paper, of parameters alone.
-      bones: of the prior, pairs of landmarks.
+      bones: of the prior, pairs of the task's landmarks.
       share: of the batch's landmarks that are taught, the surest.
       sigma: of the clean Gaussians, in cells.
       feature_weight: lambda_b, with the 1e-3 that the release has inside of L_b.
@@ -86,8 +85,9 @@ def post(
       ship: whose weights ``predict`` uses; default the teacher's.
 
     Raises:
-      InputError: by ``init``, if there is no ``given['student']``, or a prior and no
-        ``given['prior']``, or a name of ``still`` is no parameter.
+      InputError: if a bone names a landmark that there is not; by ``init``, if there
+        is no ``given['student']``, or a prior and no ``given['prior']``, or a name of
+        ``still`` is no parameter.
 
     Source: Raychaudhuri et al. 2023 (POST), arXiv 2308.13954. Both networks normalise
     by their batches, as in its code; its checkpoint is chosen on the target's test part
@@ -97,7 +97,7 @@ def post(
     occlude = joints.occlude_confident(threshold, probability=occluded)
     found = answers(network, teacher)
     ship = choose(ship, found)
-    number = task.example['landmarks'].shape[-2]
+    check_bones(bones, task.example['landmarks'].shape[-2])
     size = task.example['image'].shape[-3:-1]
 
     def init(key, batch, given=None):
@@ -147,34 +147,37 @@ def post(
             student_of(params, state.stats), image, train=True, key=noise
         )
 
-        # Both as they would stand on the image itself.
-        taught, there = _home(_last(outputs, number), warps[1], size)
-        lesson, too = _home(_last(answer, number), warps[0], size)
-        opinion = {'heatmaps': lesson, 'score': _last(answer, number).max((1, 2))}
+        # Both as they would stand on the image itself, left and right as there.
+        taught = task.transport(task.decode(outputs), warps[1], None)
+        lesson = task.transport(task.decode(answer), warps[0], None)
+        opinion = {name: lesson[name] for name in ('heatmaps', 'score')}
         evidence = Evidence(
             step=state.step, key=rule_key, index=batch['unlabelled']['index']
         )
         targets, _ = rule.update(
             from_prediction(opinion), rule.init(from_prediction(opinion)), evidence
         )
-        sites = (there & too)[..., None].astype(jnp.float32)
-        squares = ((taught - targets.value['heatmaps']) ** 2 * sites).mean((1, 2))
+        apart = taught['heatmaps'] - targets.value['heatmaps']
+        for one in (taught, lesson):  # what a view does not know is not taught
+            apart *= one.get('seen', jnp.ones(apart.shape[:-1]))[..., None]
+        squares = (apart**2).mean((1, 2))
         terms = {
             'consistency': losses.masked_mean(
                 squares * jnp.asarray(targets.weight, jnp.float32)
             )
         }
         features = [
-            _home(jnp.asarray(x['feature_map'], jnp.float32), warp, size)[0].mean(
-                (1, 2)
-            )
+            views.align(
+                jnp.asarray(x['feature_map'], jnp.float32), warp, None, shape=size
+            )[0].mean((1, 2))
             for x, warp in ((outputs, warps[1]), (answer, warps[0]))
         ]
         terms['features'] = value(feature_weight, state.step) * losses.barlow_twins(
             *features, unbiased=True
         )
         if prior is not None:
-            places = _places(outputs, number, size, warps[1])
+            maps = taught['heatmaps']
+            places, _ = heatmaps.soft_argmax(maps, size[0] // maps.shape[1])
             distance, _ = prior.apply(
                 state.frozen['prior'], orientations(places, bones), train=False
             )
@@ -184,9 +187,18 @@ def post(
         metrics = loss_metrics(terms) | {'utilisation': utilisation(targets)}
         return sum(terms.values()), Aux(metrics, {'student': stats})
 
+    move, after = gradient_step(objective, optimizer), follow(teacher)
+
+    def step(state, batch):
+        new, metrics = move(state, batch, jax.random.fold_in(state.key, state.step))
+        student = dict(new.params['student'])  # weight decay moves what has no gradient
+        student |= {name: state.params['student'][name] for name in still}
+        new = new._replace(params={**new.params, 'student': student})
+        return after(new)._replace(step=state.step + 1), metrics
+
     return Method(
         init=init,
-        step=learner(objective, optimizer, follow(teacher)),
+        step=step,
         predict=found[ship],
         needs={'unlabelled': Stream(('image',), ('weak', 'strong'))},
         answers=found,
@@ -199,22 +211,3 @@ def _held(params: dict[str, PyTree], still: Sequence[str]) -> dict[str, PyTree]:
         name: jax.lax.stop_gradient(x) if name in still else x
         for name, x in params.items()
     }
-
-
-def _last(outputs: PyTree, number: int) -> Array:
-    """The heatmaps [U, h, w, K] of the last stage."""
-    return jnp.asarray(outputs['heatmaps'], jnp.float32)[:, -1, :, :, :number]
-
-
-def _home(maps: Array, warp: Array | None, size) -> tuple[Array, Array]:
-    """Maps [U, h, w, C] carried back to the image, and where it was seen [U, h, w]."""
-    return views.align(maps, warp, None, shape=size)
-
-
-def _places(outputs: PyTree, number: int, size, warp: Array | None) -> Array:
-    """Landmarks [U, K, 2] of the student, differentiable, on the image itself."""
-    maps = _last(outputs, number)
-    places, _ = heatmaps.soft_argmax(maps, size[0] // maps.shape[1])
-    if warp is None:
-        return places
-    return jax.vmap(coordinates.carry)(places, jax.vmap(coordinates.inverse)(warp))

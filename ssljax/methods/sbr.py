@@ -9,7 +9,6 @@ import jax.numpy as jnp
 
 from ssljax.contracts import (
     Array,
-    InputError,
     Method,
     Network,
     Schedule,
@@ -22,6 +21,7 @@ from ssljax.methods import joint
 from ssljax.methods.learner import Aux, Optimizer, learner, start
 from ssljax.methods.parts import (
     answers,
+    check_clips,
     choose,
     follow,
     loss_metrics,
@@ -74,13 +74,12 @@ def sbr(
       ship: whose weights ``predict`` uses; default the teacher where there is one.
 
     Raises:
-      InputError: if the task is of single images.
+      InputError: if the task is of single images, or of clips of one frame.
 
     Source: Dong et al. 2018 (Supervision-by-Registration), arXiv 1807.00966. There it
     follows a detector that is trained on labels alone; give that one to ``init``.
     """
-    if 'annotated' not in task.example:
-        raise InputError('task is of single images; give one of clips (clip=T).')
+    check_clips(task)
     found = answers(network, teacher)
     ship = choose(ship, found)
 

@@ -40,11 +40,17 @@ def tracking(
         image's side in each direction.
 
     Raises:
-      InputError: if both a network and known flow are asked for.
+      InputError: if both a network and known flow are asked for, or frames shall fail
+        where nothing is tracked.
     """
     if network is not None and known:
         raise InputError('Give a tracker or known_flow, not both.')
     if network is None and not known:
+        if failing:
+            raise InputError(
+                f'failing is {failing}, but nothing is tracked; give a tracker or '
+                'known_flow.'
+            )
         return Tracking(_itself, slice(1, None))
 
     def by_network(variables, clips: Example, key):

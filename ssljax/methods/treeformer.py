@@ -116,6 +116,11 @@ def treeformer(
             apart = losses.rectified_consistency(densities)
             unsupervised['consistency'] = consistency_weight * losses.masked_mean(apart)
         if token_weight:
+            if 'counts' not in on_rest:
+                raise InputError(
+                    f"The network answers {sorted(on_rest)} and lacks 'counts'; give "
+                    'one that has them, or token_weight 0.'
+                )
             apart = losses.count_agreement(on_rest['counts'])
             unsupervised['token_agreement'] = token_weight * losses.masked_mean(apart)
         metrics = {}

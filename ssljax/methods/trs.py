@@ -75,7 +75,7 @@ def trs(
       decay: of the teacher, an average of the student; a number is reached by
         ``teachers.count_warmup``, so that the random start is forgotten.
       reviewer_decay: of the reviewer, another one, likewise; with the teacher's it
-        would be the teacher.
+        would be the teacher, as it is until the teacher's decay is reached.
       teacher_weight: :math:`\lambda_T`.
       reviewer_weight: :math:`\lambda_R`; 0 leaves a mean teacher.
       weight: :math:`\lambda(t)`, of both.
@@ -88,12 +88,13 @@ def trs(
       ship: whose weights ``predict`` uses: 'student', 'teacher' or 'reviewer'.
 
     Raises:
-      InputError: if both decays are the same number.
+      InputError: if both decays are the same number and the reviewer has a weight.
 
     Source: the abstract of arXiv 2501.09565 (2025); Huang et al. 2023 (SSPCM);
     MultiAugs, arXiv 2402.11566.
     """
-    if not callable(decay) and decay == reviewer_decay:
+    alike = not callable(decay) and decay == reviewer_decay
+    if alike and (callable(reviewer_weight) or reviewer_weight):
         raise InputError(
             f'decay and reviewer_decay are both {decay}: the reviewer would be the '
             'teacher; give it a slower one, or reviewer_weight 0.'

@@ -24,7 +24,14 @@ from ssljax.losses import flow as flow_losses
 from ssljax.losses.reduce import masked_mean
 from ssljax.methods import joint
 from ssljax.methods.learner import Aux, Optimizer, learner, start
-from ssljax.methods.parts import answer_of, choose, loss_metrics, supervised_terms
+from ssljax.methods.parts import (
+    answer_of,
+    check_clips,
+    check_shares,
+    choose,
+    loss_metrics,
+    supervised_terms,
+)
 from ssljax.methods.tracking import tracking
 from ssljax.methods.two_update import average
 from ssljax.schedules import value
@@ -68,7 +75,8 @@ def tsal(
     .. math:: \theta_T \leftarrow \lambda\theta_T + (1 - \lambda)\theta_S .
 
     Args:
-      network: of both, which start alike, as from one network trained before; of clips
+      network: of both, which start alike (as two trackers do, too), as from one network
+        trained before; of clips
         (``models.per_frame``), answering 'heatmaps', 'centre' and 'offsets'.
       optimizer: one transformation for all networks, or one each by name: 'student',
         'teacher', and of the trackers 'student_tracker', 'teacher_tracker'.
@@ -88,7 +96,9 @@ def tsal(
         over cells and stages as in the labelled loss (the official code takes the mean
         there, which leaves next to nothing of it).
       tracker_weight: of the same distance as a loss of the trackers, of which there
-        are two then, each before its own network; 0 leaves one as it was given.
+        are two then, each before its own network; 0 leaves one as it was given. Of the
+        frames that are foretold forward, at full size, where the release goes both ways
+        and over the levels of a pyramid.
       smoothness: of their flow's, times 50, and of its length; with a tracker_weight.
       failing: share of the clips' frames in which a tracker fails: its flow is off by
         up to a quarter of the side. For the proof that the teacher filters such noise.
@@ -104,13 +114,8 @@ def tsal(
     Source: arXiv 2012.06711 (2020) as it is meant: tracked frames stand beside the
     frames that they foretell, all places are in pixels, each clip by itself.
     """
-    shares = {'fusion': fusion, 'failing': failing}
-    shares |= {} if callable(decay) else {'decay': decay}
-    for name, number in shares.items():
-        if not 0 <= number <= 1:
-            raise InputError(f'{name} is {number}; give a number from 0 to 1.')
-    if 'annotated' not in task.example:
-        raise InputError('task is of single images; give one of clips (clip=T).')
+    check_shares(fusion=fusion, failing=failing, decay=decay)
+    check_clips(task)
     follow = tracking(tracker, known=known_flow, failing=failing)
     learns = tracker is not None and tracker_weight > 0
     found = {who: answer_of(network, who) for who in WHO}
@@ -134,7 +139,7 @@ def tsal(
                     'its Variables, or give a tracker_weight.'
                 )
             frozen['tracker'] = given['tracker']
-        twins = {'teacher': 'student'}
+        twins = {'teacher': 'student', 'teacher_tracker': 'student_tracker'}
         return start(key, networks, optimizer, given, frozen=frozen, alike=twins)
 
     def objective(params, state, batch, key):
@@ -190,6 +195,11 @@ def tsal(
                     labelled['annotated'].sum(-1).astype(jnp.float32),
                 ).items()
             }
+        if fusion < 1 and 'student_centre' not in supervised:
+            raise InputError(
+                f'fusion is {fusion}, but the task teaches {sorted(supervised)}: give '
+                'it a centre, or fusion 1.'
+            )
         loss = sum(supervised.values()) + ramp * sum(unsupervised.values())
         loss += sum(tracked.values())
         metrics = loss_metrics(supervised, unsupervised, tracked) | {'weight': ramp}

@@ -26,6 +26,7 @@ from ssljax.contracts import (
 from ssljax.methods.learner import Aux, Optimizer, learner, start
 from ssljax.methods.parts import (
     answer_of,
+    check_shares,
     choose,
     consistency_terms,
     forward,
@@ -78,9 +79,13 @@ def two_update(
       joint: one forward pass for a network's views, or one each.
       ship: whose weights ``predict`` uses; the official code evaluates the teacher.
 
+    Raises:
+      InputError: if decay or fusion is outside of [0, 1].
+
     Source: arXiv 2012.06711 (TSAL, 2020), the order of its updates in the paper's
     one-way form; the sources here are those of classification.
     """
+    check_shares(decay=decay, fusion=fusion)
     task = task_of(task, num_classes, losses.cross_entropy)
     student_rule = targets.chain(targets.threshold(threshold), targets.harden())
     found = {name: answer_of(network, name) for name in ('student', 'teacher')}

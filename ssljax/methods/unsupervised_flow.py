@@ -9,6 +9,7 @@ import jax.numpy as jnp
 from ssljax.contracts import Array, InputError, Method, Network, Stream
 from ssljax.losses import flow as losses
 from ssljax.losses.reduce import masked_mean
+from ssljax.methods import joint
 from ssljax.methods.learner import Aux, Optimizer, learner, start
 from ssljax.methods.parts import answers, loss_metrics, student_of
 
@@ -54,7 +55,7 @@ def unsupervised_flow(
 
     def objective(params, state, batch, key):
         clips = batch['unlabelled'][view]['image']
-        both = jnp.concatenate([clips, clips[:, ::-1]])
+        both = joint.join([clips, clips[:, ::-1]])
         student = student_of(params, state.stats)
         outputs, stats = network.apply(student, both, train=True, key=key)
         flows = outputs['flows']
@@ -86,9 +87,10 @@ def unsupervised_flow(
 
 
 def _reversed(flow: Array) -> Array:
-    """Of clips and their reverses [2 U, ...]: each pair of frames gets the other's."""
-    there, back = jnp.split(flow, 2)
-    return jnp.concatenate([back[:, ::-1], there[:, ::-1]])
+    """Of clips joined to their reverses: each pair of frames gets the other's flow."""
+    half = flow[: len(flow) // 2]
+    there, back = joint.split(flow, like=[half, half])
+    return joint.join([back[:, ::-1], there[:, ::-1]])
 
 
 def _shrunk(image: Array, level: int) -> Array:

@@ -33,13 +33,27 @@ def orientations(joints: Array, bones: Sequence[tuple[int, int]] = BONES) -> Arr
     Args:
       joints: [..., K, 2] float, in any unit.
       bones: N pairs (from, to) of joints. A bone of no length has the direction 0.
+
+    Raises:
+      InputError: if a bone names a joint that there is not.
     """
+    check_bones(bones, jnp.shape(joints)[-2])
     start, end = jnp.asarray(bones).T
     joints = jnp.asarray(joints, jnp.float32)
     along = joints[..., end, :] - joints[..., start, :]
     # The guard is inside the root: its gradient at no length stays finite.
     square = jnp.sum(along**2, axis=-1, keepdims=True)
     return along / jnp.sqrt(jnp.maximum(square, 1e-12))
+
+
+def check_bones(bones: Sequence[tuple[int, int]], number: int) -> None:
+    """Refuses bones between other joints than 0 to number - 1."""
+    named = {joint for bone in bones for joint in bone}
+    if not named <= set(range(number)):
+        raise InputError(
+            f'bones name the joints {sorted(named)}; a pose has 0 to {number - 1}. '
+            'Give bones between these, in the order that the data have.'
+        )
 
 
 def noisy(key: Array, poses: Array, kappas: Sequence[float] = KAPPAS) -> Array:

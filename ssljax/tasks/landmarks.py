@@ -60,8 +60,8 @@ def landmarks(
       offset_weight: of the term 'offset'.
       shape_weight: of the term 'shape'.
       consistency: draws every stage's heatmaps to the target's, half a sum of squares
-        over the cells that are seen; or the soft-argmax of the last stage to the
-        target's landmarks, the mean square in pixels, where their score is not 0.
+        over the cells that are seen; or the soft-argmax of the last stage to that of
+        the target's heatmaps, the mean square in pixels, where the score is not 0.
       swap: [K], for views that mirror: the mirrored landmark k is landmark swap[k].
       normaliser: reference length of the scores, see ``landmark_metrics.Length``.
 
@@ -122,6 +122,12 @@ def landmarks(
         if centre is None:
             return terms
 
+        lacks = {'centre', 'offsets'} - set(outputs)
+        if lacks:
+            raise InputError(
+                f'The task has a centre; the network answers {sorted(outputs)} and '
+                f'lacks {sorted(lacks)}: build it with a centre, or the task without.'
+            )
         centre_map, cell, wanted, there = heatmaps.centre_targets(
             places, visible, size, stride, centre, radius=centre_radius
         )
@@ -151,8 +157,12 @@ def landmarks(
         stages, stride = stages_of(outputs)
         if consistency == 'landmarks':
             last = stages[..., -1, :, :, :num_landmarks]
-            found, _ = heatmaps.soft_argmax(last, stride)
-            apart = losses.coordinate_squares(found, targets.value['landmarks'])
+            # Both are read alike: near a border a soft-argmax is drawn to the middle.
+            found, wanted = (
+                heatmaps.soft_argmax(maps, stride)[0]
+                for maps in (last, targets.value['heatmaps'])
+            )
+            apart = losses.coordinate_squares(found, wanted)
             known = targets.value.get('score', jnp.ones_like(apart)) > 0
             return {'consistency': jnp.where(known, apart, 0.0)}
         target, seen = targets.value['heatmaps'], targets.value.get('seen')

@@ -154,6 +154,18 @@ def test_one_affine_moves_hard_views_and_answers(tiny, equal):
     assert 0.8 < metrics['peak'] < 1
 
 
+def test_a_path_that_comes_twice_is_drawn_twice():
+    seen = spots(jax.random.key(1))
+    both = {'weak': seen, 'index': jnp.arange(6)}
+    batch = {'labelled': both, 'unlabelled': both}
+    task = tasks.landmarks(2, (24, 24, 2), sigma=2.0)
+    method = multiaugs(seeing(), optax.sgd(0.1), task=task, paths=('JC', 'JC'))
+    state = method.init(jax.random.key(0), batch)
+    metrics = jax.jit(method.step)(state, batch)[1]
+    first, second = (metrics[f'loss/consistency_{name}'] for name in ('JC', 'JC_1'))
+    assert first > 0 and second > 0 and first != second
+
+
 def test_what_means_nothing_is_refused():
     task = tasks.landmarks(2, (24, 24, 2), sigma=2.0)
     for wrong in ({'networks': 3}, {'paths': ()}, {'paths': ('XX',)}):

@@ -7,6 +7,7 @@ import optax
 import pytest
 
 from ssljax import models
+from ssljax.contracts import InputError
 from ssljax.methods.pose_prior import pose_prior
 from ssljax.models.pose_prior import distances, orientations
 
@@ -38,6 +39,10 @@ def standing(angle):
 CLEAN = figures(256)
 
 
+def batch_of(landmarks, visible):
+    return {'labelled': {'landmarks': landmarks, 'visible': visible}}
+
+
 @pytest.fixture(scope='module')
 def trained():
     network = models.pose_prior(PARENTS, hidden=(64, 64))
@@ -52,7 +57,7 @@ def trained():
     rows = jnp.asarray(RNG.integers(0, len(CLEAN), (500, 64)))
 
     def batch(t):
-        return {'labelled': {'landmarks': jnp.asarray(CLEAN)[rows[t]]}}
+        return batch_of(jnp.asarray(CLEAN)[rows[t]], jnp.ones((64, 6), bool))
 
     def turn(state, t):
         state, metrics = method.step(state, batch(t))
@@ -73,6 +78,34 @@ def test_the_curriculum_goes_by_the_step(trained):
     np.testing.assert_allclose(
         state.frozen['poses'], orientations(CLEAN, BONES), atol=1e-6
     )
+
+
+def test_a_pose_with_a_hidden_joint_is_left_out():
+    """Its place may be anything: of what is not annotated it is the corner."""
+    method = pose_prior(
+        models.pose_prior(PARENTS, hidden=(8,)),
+        optax.sgd(1.0),
+        poses=CLEAN,
+        bones=BONES,
+        middle_from=0,
+        clean_from=0,
+    )
+    visible = np.ones((8, 6), bool)
+    visible[:4, 2] = False
+
+    def moved(places):
+        joints = CLEAN[:8].copy()
+        joints[:4, 2] = places
+        state = method.init(jax.random.key(0), batch_of(joints, visible))
+        return jax.jit(method.step)(state, batch_of(joints, visible))[0].params
+
+    one, other = moved(0.0), moved(CLEAN[:4, 2])
+    jax.tree.map(np.testing.assert_array_equal, one, other)
+
+
+def test_bones_of_other_joints_are_refused():
+    with pytest.raises(InputError, match='a pose has 0 to 5'):
+        orientations(CLEAN)  # by the bones of MPII
 
 
 def test_distance_rises_with_the_noise(trained):

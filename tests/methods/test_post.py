@@ -41,19 +41,23 @@ def _images(rows=4):
     return jnp.broadcast_to(spots[None], (rows, SIDE, SIDE, 2))
 
 
-def _run(view, rows=4, prior=False, **options):
-    given = {'student': _network().init(None, None)}
+def _run(view, rows=4, prior=False, network=None, **options):
+    network = network or _network()
+    given = {'student': network.init(None, None)}
     if prior:
         options['prior'] = _prior()
         given['prior'] = _prior().init(None, None)
     method = methods.post(
-        _network(),
-        optax.sgd(0.1),
-        task=TASK,
-        teacher=teachers.ema(0.9),
-        bones=((0, 1),),
-        share=1.0,
-        **{'occluded': 0.0, **options},
+        network,
+        **{
+            'optimizer': optax.sgd(0.1),
+            'task': TASK,
+            'teacher': teachers.ema(0.9),
+            'bones': ((0, 1),),
+            'share': 1.0,
+            'occluded': 0.0,
+            **options,
+        },
     )
     prepare = views.prepare(method.needs, {'weak': view, 'strong': view})
     raw = {'unlabelled': {'image': _images(rows), 'index': jnp.arange(rows)}}
@@ -69,6 +73,32 @@ def test_two_views_are_carried_back_before_they_are_compared():
     assert metrics['loss/consistency'] < 2e-3
     unmoved = np.mean(np.asarray(_images()) ** 2)  # as if a view saw nothing there
     assert unmoved > 4 * metrics['loss/consistency']
+
+
+def test_left_and_right_change_places_in_a_mirror():
+    """A network that tells them by their brightness is right in every view."""
+    mirrored = tasks.landmarks(2, (SIDE, SIDE, 2), sigma=2.0, swap=(1, 0))
+
+    def apply(variables, images, *, train, key=None):
+        # The first landmark is the one further left.
+        columns = jnp.arange(SIDE, dtype=jnp.float32)[None, None, :, None]
+        across = (images * columns).sum((1, 2)) / images.sum((1, 2))
+        turned = (across[:, 0] > across[:, 1])[:, None, None, None]
+        maps = jnp.where(turned, images[..., ::-1], images) * variables.params['head']
+        return {'heatmaps': maps[:, None], 'feature_map': images}, {}
+
+    network = Network(lambda key, x: Variables({'head': jnp.ones(())}), apply)
+    for view in (views.identity, views.flip_horizontal(1.0, swap=(1, 0))):
+        _, _, metrics = _run(
+            view,
+            network=network,
+            task=mirrored,
+            prior=True,
+            prior_weight=1.0,
+        )
+        assert metrics['loss/consistency'] < 1e-4
+        direction = (PLACES[1] - PLACES[0]) / np.linalg.norm(PLACES[1] - PLACES[0])
+        np.testing.assert_allclose(metrics['loss/pose'], 1 - direction[0], atol=0.02)
 
 
 def test_the_pose_is_judged_on_the_image_itself():
@@ -90,13 +120,19 @@ def test_the_head_stays():
     )
     before, after = (s.params['student'] for s in (start, new))
     assert after['head'] == before['head']
+    decayed = optax.adamw(0.1, weight_decay=0.5)  # moves what has no gradient
+    start, new, _ = _run(views.identity, still=('head',), optimizer=decayed)
+    assert new.params['student']['head'] == start.params['student']['head']
     _, new, _ = _run(views.affine(degrees=30.0), feature_weight=1.0)
     assert new.params['student']['head'] != before['head']
 
 
 def test_what_it_starts_from():
     method = methods.post(
-        _network(), optax.sgd(1.0), task=TASK, teacher=teachers.ema(0.9)
+        *(_network(), optax.sgd(1.0)),
+        task=TASK,
+        teacher=teachers.ema(0.9),
+        bones=((0, 1),),
     )
     batch = {'unlabelled': {'weak': {'image': _images()}}}
     with pytest.raises(InputError, match="no 'student'"):
@@ -107,7 +143,13 @@ def test_what_it_starts_from():
         ({'still': ('hat',)}, "still has \\['hat'\\]"),
     ):
         method = methods.post(
-            _network(), optax.sgd(1.0), task=TASK, teacher=teachers.ema(0.9), **options
+            *(_network(), optax.sgd(1.0)),
+            task=TASK,
+            teacher=teachers.ema(0.9),
+            bones=((0, 1),),
+            **options,
         )
         with pytest.raises(InputError, match=message):
             method.init(jax.random.key(0), batch, given)
+    with pytest.raises(InputError, match='a pose has 0 to 1'):  # bones of MPII
+        methods.post(_network(), optax.sgd(1.0), task=TASK, teacher=teachers.ema(0.9))

@@ -94,6 +94,7 @@ def test_tracks_that_do_not_come_back_are_in_doubt():
 
 
 def test_images_are_no_clips():
-    task = tasks.landmarks(2, (SIDE, SIDE, 1), sigma=2.0)
-    with pytest.raises(InputError, match='of single images'):
-        methods.sbr(_network(), optax.sgd(1.0), task=task)
+    for frames in (None, 1):
+        task = tasks.landmarks(2, (SIDE, SIDE, 1), sigma=2.0, clip=frames)
+        with pytest.raises(InputError, match='of single images'):
+            methods.sbr(_network(), optax.sgd(1.0), task=task)

@@ -104,3 +104,5 @@ def test_joints_without_a_score_are_not_taught(tiny):
 def test_a_reviewer_as_quick_as_the_teacher_is_refused():
     with pytest.raises(InputError, match='reviewer_decay'):
         trs(table(), optax.sgd(1.0), task=TASK, decay=0.99, reviewer_decay=0.99)
+    same = {'decay': 0.99, 'reviewer_decay': 0.99, 'reviewer_weight': 0.0}
+    trs(table(), optax.sgd(1.0), task=TASK, **same)  # a mean teacher

@@ -4,9 +4,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+import pytest
 
 from ssljax import losses, methods, tasks
-from ssljax.contracts import Network, Variables
+from ssljax.contracts import InputError, Network, Variables
+from ssljax.methods.tracking import tracking
 from ssljax.solvers import heatmaps
 
 NAMES = ('W0', 'b0', 'Wh0', 'Wh1', 'Wc', 'Wo')
@@ -169,3 +171,61 @@ def test_five_steps_of_the_intended_code(golden):
         np.testing.assert_allclose(_flat(state.params['student']), after, atol=1e-5)
         after = case['out_paper_teacher_after_second_update'][i]
         np.testing.assert_allclose(_flat(state.params['teacher']), after, atol=1e-5)
+
+
+@pytest.mark.parametrize('known', [True, False])
+def test_frames_are_foretold_from_their_neighbours(known):
+    """Of a picture that moves by (2, 1) pixels, then by (-1, 3), every one."""
+    first = np.random.default_rng(0).random((16, 16, 1), np.float32)
+    moves = [(2, 1), (-1, 3)]
+    frames = [first]
+    for x, y in moves:
+        frames.append(np.roll(frames[-1], (y, x), (0, 1)))
+    clips = {'image': jnp.stack(frames)[None]}
+    flow = np.broadcast_to(np.float32(moves)[None, :, None, None], (1, 2, 16, 16, 2))
+
+    def answer(variables, images, *, train, key=None):
+        assert not train
+        np.testing.assert_array_equal(images, clips['image'][:, ::-1])
+        return {'flow': -flow[:, ::-1]}, {}  # of the reversed clip
+
+    follow = tracking(None if known else Network(None, answer), known=known)
+    clips |= {'flow': jnp.asarray(flow)} if known else {}
+    assert follow.fields == (('flow',) if known else ())
+    foretold, _ = follow.foretell(None, clips, None)
+    inner = np.s_[:, :, 4:-4, 4:-4]
+    expected = clips['image'][:, follow.frames]
+    np.testing.assert_allclose(foretold[inner], expected[inner], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    'wrong, clip, message',
+    [
+        ({'fusion': 1.5}, 3, 'fusion is 1.5'),
+        ({'decay': -0.1}, 3, 'decay is -0.1'),
+        ({'failing': 0.5}, 3, 'nothing is tracked'),
+        ({'known_flow': True, 'tracker': _shifting()}, 3, 'not both'),
+        ({}, None, 'of single images'),
+        ({}, 1, 'of single images'),
+    ],
+)
+def test_refusals(wrong, clip, message):
+    task = tasks.landmarks(4, (32, 32, 1), sigma=6.0, clip=clip, centre=0)
+    with pytest.raises(InputError, match=message):
+        methods.tsal(_network(4, 4, None), optax.sgd(0.1), task=task, **wrong)
+
+
+def test_a_centre_that_no_label_teaches_is_no_source():
+    shapes = {'W0': (12, 12), 'b0': (12,)}
+    shapes |= {'Wh0': (12, 5 * 16), 'Wh1': (12, 5 * 16), 'Wc': (12, 16)}
+    params = {name: jnp.ones(x) for name, x in (shapes | {'Wo': (12, 8 * 16)}).items()}
+    task = tasks.landmarks(4, (32, 32, 1), sigma=6.0, clip=2, background=True)
+    method = methods.tsal(
+        _network(4, 4, Variables(params)), optax.sgd(0.1), task=task, fusion=0.5
+    )
+    weak = {name: jnp.zeros((2, *x.shape), x.dtype) for name, x in task.example.items()}
+    both = {'weak': weak, 'index': jnp.arange(2)}
+    batch = {'labelled': both, 'unlabelled': both}
+    state = method.init(jax.random.key(0), batch)
+    with pytest.raises(InputError, match='give it a centre, or fusion 1'):
+        jax.eval_shape(method.step, state, batch)

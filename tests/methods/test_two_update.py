@@ -5,7 +5,8 @@ import optax
 import pytest
 
 from ssljax import losses, methods, tasks
-from ssljax.contracts import Variables
+from ssljax.contracts import InputError, State, Variables
+from ssljax.methods.two_update import average
 
 LABELS = jnp.array([0, 2])
 TAU = 0.5
@@ -78,6 +79,23 @@ def test_both_are_trained_and_then_averaged(tiny, task, fusion, decay, joint):
     np.testing.assert_allclose(teacher, decay * taught + (1 - decay) * moved, atol=1e-5)
     if decay == 1:  # its own training alone
         assert np.abs(teacher - tables[1]).max() > 0.1
+
+
+def test_both_ways_moves_the_student_first():
+    """As released, 0.6: of the teacher 0.76 stays."""
+    params = {'student': {'w': jnp.array(1.0)}, 'teacher': {'w': jnp.array(0.0)}}
+    state = State(jnp.array(3), None, params, {}, {}, {}, {})
+    pairs = [('teacher', 'student')]
+    for both_ways, student, teacher in ((False, 1.0, 0.4), (True, 0.6, 0.24)):
+        new = average(state, lambda step: 0.2 * step, pairs, both_ways=both_ways)
+        np.testing.assert_allclose(new.params['student']['w'], student, rtol=1e-6)
+        np.testing.assert_allclose(new.params['teacher']['w'], teacher, rtol=1e-6)
+
+
+@pytest.mark.parametrize('wrong', [{'decay': 1.5}, {'fusion': -1.0}])
+def test_shares_outside_of_0_to_1_are_refused(tiny, wrong):
+    with pytest.raises(InputError, match=f'{next(iter(wrong))} is .* from 0 to 1'):
+        methods.two_update(tiny.mlp(), optax.sgd(0.1), num_classes=3, **wrong)
 
 
 def test_the_pair_starts_apart_and_ships_its_teacher(tiny):

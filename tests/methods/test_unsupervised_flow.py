@@ -21,8 +21,8 @@ def _constant(height=16, width=16):
         return Variables({'shift': jnp.zeros(2)})
 
     def apply(variables, inputs, *, train, key=None):
-        half = len(inputs) // 2
-        sign = jnp.array([1.0] * half + [-1.0] * half)[:, None, None, None, None]
+        half = len(inputs) // 2  # each clip, and after it its reverse
+        sign = jnp.array([1.0, -1.0] * half)[:, None, None, None, None]
         shift = variables.params['shift'].reshape(1, 1, 1, 1, 2)
         flow = sign * jnp.broadcast_to(shift, (2 * half, 1, height, width, 2))
         return {'flow': flow, 'flows': (flow,)}, variables.stats

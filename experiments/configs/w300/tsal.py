@@ -24,7 +24,7 @@ ARGS = {
         'decay': 0.6,
         'fusion': 0.5,
         'weight': 1.0,
-        'tracker_weight': 1 / 1024,
+        'tracker_weight': 2 / 1024**2,  # of a mean over 32x32 cells; here it is a sum
         'ratio': 1.0,
     },
 }
