@@ -17,9 +17,6 @@ from ssljax.data import collate
 from ssljax.programs.job import Job
 from ssljax.tasks import landmark_metrics
 
-WORST = 0.07, 0.08
-"""Errors at which the curves are marked: those of the failure rates."""
-
 Out = Path | IO[bytes]
 
 
@@ -72,17 +69,23 @@ def answered(
 
 
 def curves(out: Out, errors: Mapping[str, np.ndarray]) -> None:
-    """Draws the cumulative curves of errors, a line for each set of weights."""
+    """Draws the cumulative curves of errors, a line for each set of weights.
+
+    Marked are the errors of ``landmark_metrics.THRESHOLDS``.
+    """
     plt = pyplot()
     figure, axes = plt.subplots(figsize=(6.0, 4.0), layout='constrained')
-    most = max(0.1, *(float(np.quantile(x, 0.95)) for x in errors.values()))
+    most = max(
+        *landmark_metrics.THRESHOLDS,
+        *(float(np.quantile(x, 0.95)) for x in errors.values()),
+    )
     at = np.linspace(0, most, 400)
     for who, values in errors.items():
         share = landmark_metrics.cumulative_errors(values, at)
         axes.plot(
             100 * at, 100 * share, label=f'{who}, mean {100 * values.mean():.1f} %'
         )
-    for limit in WORST:
+    for limit in landmark_metrics.THRESHOLDS:
         axes.axvline(100 * limit, color='0.7', lw=1, ls=':', zorder=0)
     axes.set_xlabel('normalised mean error of a frame, %')
     axes.set_ylabel('frames below, %')

@@ -137,10 +137,21 @@ def read(values: flags.FlagValues, argv: list[str]) -> list[str]:
     except (flags.Error, KeyError, SyntaxError, TypeError, ValueError) as error:
         text = str(error.args[0] if isinstance(error, KeyError) else error)
         if 'Traceback' in text:
+            if refused := _refused(error):
+                raise InputError(str(refused)) from error
             raise  # likewise
         if isinstance(error, SyntaxError) or 'null bytes' in text:
             text = f'config: {text}{PYTHON}'
         raise InputError(text) from error
+
+
+def _refused(error: BaseException | None) -> InputError | None:
+    """What a get_config refused, beneath the flags' errors with its traceback."""
+    while error is not None:
+        if isinstance(error, InputError) and 'Traceback' not in str(error):
+            return error
+        error = error.__context__
+    return None
 
 
 def join(

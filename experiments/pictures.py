@@ -40,6 +40,10 @@ def main() -> None:
         raise InputError(f'count is {_COUNT.value}; give a number above 0.')
     out = Path(_WORKDIR.value) / 'pictures'
     rows = job.data.rows[_PART.value]
+    if not len(rows):
+        raise InputError(
+            f'part {_PART.value} of {_WORKDIR.value} has no rows; give another --part.'
+        )
     found = {
         who: drawings.answered(job, method, state, who, rows) for who in method.answers
     }
@@ -49,7 +53,7 @@ def main() -> None:
         drawings.curves(out / 'errors.png', errors)
         drawings.faces(out / 'overlays.png', found[method.ship], _COUNT.value)
     elif 'count' in found[method.ship]:
-        drawings.counts(out / 'counts.png', {who: rows for who, rows in found.items()})
+        drawings.counts(out / 'counts.png', found)
         drawings.densities(out / 'overlays.png', found[method.ship], _COUNT.value)
     elif 'overlap' in job.task.metrics:
         classes = job.data.classes

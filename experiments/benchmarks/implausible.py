@@ -49,7 +49,9 @@ def train(clean: np.ndarray, seed: int):
     rows = np.random.default_rng(seed).integers(0, len(clean), (STEPS.value, 64))
 
     def batch(rows):
-        return {'labelled': {'landmarks': jnp.asarray(clean)[rows]}}
+        joints = jnp.asarray(clean)[rows]
+        seen = jnp.ones(joints.shape[:2], bool)
+        return {'labelled': {'landmarks': joints, 'visible': seen}}
 
     def turn(state, rows):
         return method.step(state, batch(rows))[0], None

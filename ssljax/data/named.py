@@ -136,12 +136,11 @@ def short(name: str | os.PathLike[str]) -> str:
 def _generated(name: str, given: str) -> sources.Source:
     """A source that is drawn, by arguments such as 'clips=200,size=48x48'."""
     builder = GENERATORS[name]
+    parameters = inspect.signature(builder).parameters
     arguments = {}
     for text in filter(None, given.split(',')):
         key, _, value = text.partition('=')
-        checks.known(
-            f'an argument of {name}', key, inspect.signature(builder).parameters
-        )
+        checks.known(f'an argument of {name}', key, parameters)
         try:
             numbers = [ast.literal_eval(number) for number in value.split('x')]
         except (ValueError, SyntaxError):
@@ -149,10 +148,15 @@ def _generated(name: str, given: str) -> sources.Source:
                 f'{key} of {name} is {value!r}; give a number, True, False or HxW.'
             ) from None
         arguments[key] = numbers[0] if len(numbers) == 1 else tuple(numbers)
+    for key, parameter in parameters.items():
+        if parameter.default is parameter.empty and key not in arguments:
+            raise InputError(f'{name} lacks {key}; give {key}=<number> too.')
     try:
         return builder(**arguments)
     except TypeError as error:
-        raise InputError(f'{name}:{given} lacks an argument: {error}') from error
+        raise InputError(
+            f'{name}:{given} has a number or a HxW where it takes none: {error}.'
+        ) from error
 
 
 def _folder(path: Path, read: folders.Read) -> tuple[sources.Source, Parts]:

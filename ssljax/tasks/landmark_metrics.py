@@ -19,6 +19,9 @@ EYES = {
 }
 """Of 68 landmarks: the outer corners of the eyes, and the outlines of the two eyes."""
 
+THRESHOLDS = (0.07, 0.08, 0.1)
+"""Errors in reference lengths up to which the AUC goes, and above which one failed."""
+
 Length = str | Sequence
 """A reference length: 'inter_ocular' or 'inter_pupil' of 68 landmarks; 'box', the root
 of width times height of the visible landmarks; 'size', the example's field [...]; or
@@ -68,7 +71,7 @@ def length_of(normaliser: Length, num_landmarks: int) -> Callable[[Example], Arr
 def nme(
     length: Callable[[Example], Array],
     *,
-    thresholds: Sequence[float] = (0.07, 0.08, 0.1),
+    thresholds: Sequence[float] = THRESHOLDS,
 ) -> Metric:
     r"""Normalised mean error, with AUC and failure rate.
 

@@ -130,7 +130,13 @@ def test_generated_by_name():
     for name, message in (
         ('moving_faces:clip=2', "mean 'clips'"),
         ('moving_faces:clips=many', "is 'many'; give a number"),
-        ('moving_faces:frames=2', "lacks an argument.*'clips'"),
+        ('moving_faces:frames=2', 'moving_faces lacks clips; give clips=<number>'),
+        ('moving_faces:clips=2.5', 'clips is 2.5; give an integer of at least 1'),
+        ('moving_faces:clips=2,size=48', r'size is 48; give \(H, W\) or HxW'),
+        ('dots:rows=2,size=48x48x48', r'size is \(48, 48, 48\); give \(H, W\) or HxW'),
+        ('stick_figures:rows=2,targets=4', 'targets is 4; give three integers'),
+        # What a generator does not check itself.
+        ('blobs:cases=2,size=48', 'size=48 has a number or a HxW where it takes none'),
     ):
         with pytest.raises(InputError, match=message):
             named.read(name)

@@ -5,6 +5,7 @@ import importlib
 import pytest
 
 from experiments import build
+from ssljax.contracts import InputError
 from ssljax.methods import catalogue
 from ssljax.programs.policies import POLICIES
 from ssljax.programs.sweeps import SWEEPS
@@ -50,6 +51,16 @@ def test_stages_go_together(name, variant):
         assert {source for source in asked if source} <= set(done)
         done.append(stage_name)
     assert set(done) == set(config.stages)
+
+
+@pytest.mark.parametrize(
+    'name',
+    [*STAGED, 'dho', 'promptkd', 'distillation', 'dho_eight', 'distillation_full'],
+)
+def test_variants_that_there_are_not(name):
+    file, _, end = name.partition('_')
+    with pytest.raises(InputError, match="name is 'knwon'; here it can be"):
+        config_of(file, f'knwon_{end}' if end else 'knwon')
 
 
 @pytest.mark.parametrize('name', ['active_kd', 'rad'])

@@ -2,11 +2,16 @@
 
 import csv
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
+from experiments import build, drawings
+from experiments.configs.clips import mean_teacher, supervised, tsal
 from ssljax import data
+from ssljax.contracts import InputError
+from ssljax.tasks import landmark_metrics
 
 DATA = 'moving_faces:clips=14,frames=3,size=16x16,num_landmarks=8'
 TINY = (
@@ -70,6 +75,40 @@ def test_landmarks_of_clips(command, refused, clips, tmp_path):
         np.savez(clips, **{k: v for k, v in file.items() if k != 'visible'})
     said = refused('evaluate', f'--workdir={folder}', f'--data={clips}')
     assert 'lacks visible' in said
+
+
+@pytest.mark.parametrize(
+    ('config', 'variant', 'message'),
+    [
+        (supervised, 'center', "branch is 'center'; here it can be '' or 'centre'"),
+        (mean_teacher, 'center', "branch is 'center'; here it can be '' or 'centre'"),
+        (tsal, 'knwon', "motion is 'knwon'; here it can be 'tracker' or 'known'"),
+    ],
+)
+def test_variants_that_there_are_not(config, variant, message):
+    with pytest.raises(InputError, match=message):
+        config.get_config(variant)
+
+
+def test_the_curves_are_marked_where_frames_fail(monkeypatch, tmp_path):
+    marked = []
+    monkeypatch.setattr(
+        'matplotlib.axes.Axes.axvline', lambda _, x, **__: marked.append(x)
+    )
+    drawings.curves(tmp_path / 'errors.png', {'student': np.array([0.02, 0.05])})
+    metric = landmark_metrics.nme(landmark_metrics.length_of('box', 8))
+    one = {'distance': np.ones((1, 8)), 'counted': np.ones((1, 8), bool)}
+    scores = metric.result({**one, 'length': np.ones(1)})
+    failures = [name for name in scores if name.startswith('failure')]
+    assert failures == [f'failure_{x / 100:g}' for x in marked]
+
+
+def test_a_part_without_rows_has_no_pictures(refused, monkeypatch, tmp_path):
+    rows = {'validation': np.arange(3), 'test': np.arange(0)}
+    job = SimpleNamespace(data=SimpleNamespace(rows=rows))
+    monkeypatch.setattr(build, 'trained', lambda *_, **__: (job, None, None))
+    said = refused('pictures', f'--workdir={tmp_path}')
+    assert f'part test of {tmp_path} has no rows; give another --part' in said
 
 
 def test_counts(command, tmp_path):

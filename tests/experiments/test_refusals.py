@@ -137,6 +137,12 @@ def test_small_image_for_the_network(refused, npz, tmp_path):
     assert 'inputs must be at least 4x4 for this network, found 2x2' in sentence
 
 
+def test_variant_of_a_configuration(refused, tmp_path):
+    config = 'experiments/configs/clips/tsal.py:knwon'
+    said = refused('train', f'--config={config}', f'--workdir={tmp_path / "job"}')
+    assert "motion is 'knwon'; here it can be 'tracker' or 'known'" in said
+
+
 def test_workdir(refused, tmp_path):
     (tmp_path / 'file').write_text('mine')
     assert 'can not be used' in refused('train', f'--workdir={tmp_path / "file"}')

@@ -153,7 +153,7 @@ TRIALS = {
         methods.post,
         ('strong',),
         {'teacher': teachers.ema(0.9), 'feature_weight': 0.1, 'still': ('b1',)}
-        | {'occluded': 1.0, 'threshold': -9.0},
+        | {'occluded': 1.0, 'threshold': -9.0, 'bones': ((0, 1),)},
         given={'student': 'student'},
         kind='landmarks',
     ),

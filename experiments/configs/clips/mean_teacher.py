@@ -12,10 +12,12 @@ Score: 16.0 ± 1.7 % NME, 8 seeds, 2.6 ± 1.8 less than the labels alone; with t
 """
 
 from experiments.configs.clips.common import clips
+from ssljax.methods.parts import check_choice
 
 
 def get_config(branch=''):
     """Returns the configuration."""
+    check_choice('branch', branch, ('', 'centre'))
     args = {'student_view': 'strong', 'weight': 0.3, 'ratio': 1.0}
     config = clips('mean_teacher', centre=branch == 'centre', **args)
     config.ramp = 0.4

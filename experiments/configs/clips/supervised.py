@@ -10,8 +10,10 @@ Score: 18.6 ± 3.1 % NME, 8 seeds; with the branch 19.7 ± 3.3 %
 """
 
 from experiments.configs.clips.common import clips
+from ssljax.methods.parts import check_choice
 
 
 def get_config(branch=''):
     """Returns the configuration."""
+    check_choice('branch', branch, ('', 'centre'))
     return clips('supervised', centre=branch == 'centre', view='weak')

@@ -2,8 +2,8 @@
 
     python -m experiments.train --config=experiments/configs/clips/tsal.py
 
-``tsal.py:known`` takes the clips' known motion instead; ``--config.stages.pair.args.failing=0.3`` lets the tracking fail in
-three frames of ten.
+``tsal.py:known`` takes the clips' known motion instead;
+``--config.stages.pair.args.failing=0.3`` lets the tracking fail in three frames of ten.
 
 Time: 2.6 min on a core of a busy 2-core CPU, 1.1 by known motion.
 Score: 16.7 ± 2.7 % NME, 8 seeds: 1.9 ± 2.0 less than the labels alone, 2.9 ± 2.3 less
@@ -21,10 +21,12 @@ Score: 16.7 ± 2.7 % NME, 8 seeds: 1.9 ± 2.0 less than the labels alone, 2.9 ±
 from ml_collections import ConfigDict
 
 from experiments.configs.clips.common import clips
+from ssljax.methods.parts import check_choice
 
 
 def get_config(motion='tracker'):
     """Returns the configuration."""
+    check_choice('motion', motion, ('tracker', 'known'))
     config = clips('tsal', centre=True)
     config.ramp = 0.4
     pair = {

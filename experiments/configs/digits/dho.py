@@ -28,6 +28,7 @@ import json
 from pathlib import Path
 
 from experiments.configs.digits.common import ConfigDict, digits
+from ssljax.methods.parts import check_choice
 
 EIGHT = Path(__file__).with_name('eight.json')
 SHARES = tuple(round(0.05 * i, 2) for i in range(21))
@@ -38,6 +39,7 @@ def get_config(name='dho'):
     """Returns the configuration of 'dho', 'one_head' or 'even', '_eight' or not."""
     eight = name.endswith('_eight')
     name = name.removesuffix('_eight')
+    check_choice('name', name, ('dho', 'one_head', 'even'))
     config = digits('dho', channels=(32, 64), norm='group')
     config.networks.teacher_network = config.networks.network
     config.networks.head = ConfigDict({'name': 'mlp', 'outputs': 10, 'hidden': ()})

@@ -33,6 +33,7 @@ Score: the student has 76.9 ± 4.5 % test accuracy by 40 labels alone, 3 seeds, 
 """
 
 from experiments.configs.digits.common import ConfigDict, digits
+from ssljax.methods.parts import check_choice
 
 ANSWERS = ('kd', 'symmetric_kl', 'js', 'dkd')
 FEATURES = {
@@ -55,6 +56,7 @@ def get_config(name='kd'):
     """Returns the configuration of one of ``NAMES``, '_full' for all labels."""
     full = name.endswith('_full')
     name = name.removesuffix('_full')
+    check_choice('name', name, NAMES)
     config = digits('distil', channels=(32, 64), norm='group')
     config.networks.teacher_network = config.networks.network
     config.views.plain = ConfigDict()

@@ -25,12 +25,14 @@ Score: test accuracy 95.6 ± 1.7 %, 5 seeds, 0.4 ± 2.1 points below KD of the t
 """
 
 from experiments.configs.digits.common import ConfigDict, digits
+from ssljax.methods.parts import check_choice
 
 SUBCLASSES = 5
 
 
 def get_config(name='lelp'):
     """Returns the configuration."""
+    check_choice('name', name, ('lelp', 'kd', 'random', 'raw', 'alone'))
     config = digits('lelp', channels=(32, 64), norm='group')
     config.reading = {'merged': ((0, 2, 4, 6, 8), (1, 3, 5, 7, 9))}
     config.labels_per_class = 50

@@ -24,6 +24,7 @@ import json
 from pathlib import Path
 
 from experiments.configs.digits.common import ConfigDict, digits
+from ssljax.methods.parts import check_choice
 
 PARTS = Path(__file__).with_name('parts.json')
 NAMES = (
@@ -34,6 +35,7 @@ NAMES = (
 
 def get_config(name='promptkd'):
     """Returns the configuration of 'promptkd', 'own' or 'labels'."""
+    check_choice('name', name, ('promptkd', 'own', 'labels'))
     config = digits('promptkd', channels=(32, 64), norm='group')
     config.ema = 0.0
     config.parts = ConfigDict(json.loads(PARTS.read_text()))

@@ -34,12 +34,15 @@ Score: test accuracy 91.3 ± 1.0 %, 3 seeds, 8.3 ± 5.8 points over the narrow n
 """
 
 from experiments.configs.digits.common import ConfigDict, digits
+from ssljax.methods.parts import check_choice
 
 WIDE, NARROW = (32, 64), (8, 16)
+NAMES = ('distil', 'tuned', 'cut0', 'again', 'twice', 'labelled', 'labels', 'alone')
 
 
 def get_config(name='distil'):
     """Returns the configuration."""
+    check_choice('name', name, NAMES)
     cut = 0 if name == 'cut0' else 1
     config = digits('simclrv2', channels=WIDE, norm='group')
     body = config.networks.network.to_dict()

@@ -27,6 +27,7 @@ Score: test accuracy of the six classes 97.7 ± 1.6 %, 3 seeds, 1.2 ± 2.4 point
 """
 
 from experiments.configs.digits.common import ConfigDict, digits
+from ssljax.methods.parts import check_choice
 
 COUNT = 60
 """Images that are mined of each class; the pool has about 110."""
@@ -34,6 +35,7 @@ COUNT = 60
 
 def get_config(name='mined'):
     """Returns the configuration."""
+    check_choice('name', name, ('mined', 'random', 'all', 'own', 'ce', 'alone'))
     config = digits('ssld', channels=(32, 64), norm='group')
     config.split = 'digits/open.json'
     config.labels_per_class = 0  # the split has them

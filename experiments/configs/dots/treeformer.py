@@ -5,7 +5,7 @@
 Without ranks of crops: ``--config.args.rank_weight=0.``, without the consistency
 ``consistency_weight=0.``
 
-Time: 1.2 min on a core of a busy 2-core CPU, 50 s without both.
+Time: 1.2 min on a core of a busy 2-core CPU, 51 s without both.
 Score: mean distance 10.1 ± 0.8 on the test pictures, 8 seeds, in six of them less than
   the labels alone (-0.7 ± 1.0; the root mean square -1.1 ± 1.1). All of it is the
   counts beside the densities, which learn from labels: without ranks and consistency

@@ -11,7 +11,14 @@ from typing import NamedTuple
 import numpy as np
 
 from ssljax.data.sources import generated, scenes
-from ssljax.data.sources.generated import Generated, at_least, over, stroke
+from ssljax.data.sources.generated import (
+    Generated,
+    at_least,
+    integers,
+    over,
+    sides,
+    stroke,
+)
 
 
 class _Options(NamedTuple):
@@ -40,13 +47,13 @@ def dots(
     in five have the size of one.
 
     Args:
-      rows: of the Source.
+      rows: of the Source, at least 1.
       size: (H, W), each at least 16.
-      most: M; numbers of dots are uniform from 0 to M.
-      seed: of everything.
-      clutter: strokes and discs that do not count.
-      texture: standard deviation of the background's grey.
-      noise: standard deviation of each pixel's noise.
+      most: M, at least 1; numbers of dots are uniform from 0 to M.
+      seed: of everything, at least 0.
+      clutter: strokes and discs that do not count, at least 0.
+      texture: standard deviation of the background's grey, at least 0.
+      noise: standard deviation of each pixel's noise, at least 0.
 
     Returns:
       A Source of ``image`` [H, W, 1] float32 in [0, 1], ``points`` [M, 2] float32
@@ -54,18 +61,12 @@ def dots(
       [] float32 and ``annotated`` [] bool, true.
 
     Raises:
-      InputError: if a number is out of its range.
+      InputError: if a number is no integer where one is asked for, or out of its
+        range.
     """
-    at_least(
-        rows=(rows, 1),
-        size=(min(size), 16),
-        most=(most, 1),
-        clutter=(clutter, 0),
-        texture=(texture, 0),
-        noise=(noise, 0),
-    )
-    sides = (int(size[0]), int(size[1]))
-    options = _Options(sides, most, seed, clutter, texture, noise)
+    integers(rows=(rows, 1), most=(most, 1), seed=(seed, 0), clutter=(clutter, 0))
+    at_least(texture=(texture, 0), noise=(noise, 0))
+    options = _Options(sides(size), most, seed, clutter, texture, noise)
     columns = {'annotated': np.ones(rows, bool)}
     return Generated(_row, options, rows, columns=columns)
 

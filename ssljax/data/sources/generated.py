@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -191,5 +192,44 @@ def pixels(size: tuple[int, int]) -> np.ndarray:
 def at_least(**numbers: tuple[float, float]) -> None:
     """Refuses numbers below what each must be at least: name=(number, least)."""
     for name, (number, least) in numbers.items():
-        if not number >= least:
+        if not isinstance(number, Real) or not number >= least:
             raise InputError(f'{name} is {number}; give at least {least}.')
+
+
+def within(**numbers: tuple[float, float, float]) -> None:
+    """Refuses numbers outside of what each can be: name=(number, least, most)."""
+    for name, (number, least, most) in numbers.items():
+        if not isinstance(number, Real) or not least <= number <= most:
+            raise InputError(f'{name} is {number}; give {least} to {most}.')
+
+
+def integers(**numbers: tuple[int, int]) -> None:
+    """Refuses what is no integer of at least so much: name=(number, least)."""
+    for name, (number, least) in numbers.items():
+        if not are_integers([number], 1, least):
+            raise InputError(
+                f'{name} is {number}; give an integer of at least {least}.'
+            )
+
+
+def sides(size: Any) -> tuple[int, int]:
+    """Returns (H, W) as integers; refuses any other, and below 16."""
+    if not are_integers(size, 2, 16):
+        raise InputError(
+            f'size is {size}; give (H, W) or HxW, integers of at least 16.'
+        )
+    height, width = size
+    return int(height), int(width)
+
+
+def are_integers(values: Any, count: int, least: int) -> bool:
+    """Returns whether values are so many integers of at least so much each."""
+    try:
+        found = tuple(values)
+    except TypeError:  # a number by itself
+        return False
+    # True is an integer to Python, but nobody means 1 by it.
+    return len(found) == count and all(
+        isinstance(x, Integral) and not isinstance(x, bool) and int(x) >= least
+        for x in found
+    )

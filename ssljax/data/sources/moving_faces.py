@@ -22,7 +22,16 @@ import numpy as np
 
 from ssljax.contracts import InputError
 from ssljax.data.sources import generated, scenes
-from ssljax.data.sources.generated import Generated, at_least, over, path, stroke
+from ssljax.data.sources.generated import (
+    Generated,
+    at_least,
+    integers,
+    over,
+    path,
+    sides,
+    stroke,
+    within,
+)
 
 NAMES = (
     *('left eye, outer', 'right eye, outer', 'nose', 'mouth, left', 'mouth, right'),
@@ -31,12 +40,10 @@ NAMES = (
     *('right brow, outer', 'left jaw', 'right jaw'),
 )
 """Of the landmarks; a face of K has the first K. Left is the picture's left."""
-EYES = (0, 1)
-"""The outer corners of the eyes, whose distance is the usual unit of errors."""
-NOSE = 2
-"""The landmark in the centre."""
 MIRROR = (1, 0, 2, 4, 3, 5, 7, 6, 8, 9, 13, 12, 11, 10, 15, 14)
-"""Which landmark each becomes in a mirror, for all 16; for 8 take the first 8."""
+"""Which landmark each becomes in a mirror, for all 16. The first K are that of a face
+of 8, 9, 10, 14 or 16. Of any other K a landmark lacks its partner, as the left brow
+does of 12: there is no mirror."""
 
 _MEAN = np.array(
     [
@@ -103,22 +110,28 @@ def moving_faces(
     parts of faces. Row i depends on the seed, the options and i alone.
 
     Args:
-      clips: rows of the Source.
-      frames: T; with 1 the rows are single images, without the axis T.
+      clips: rows of the Source, at least 1.
+      frames: T, at least 1, or 2 with the flow; with 1 the rows are single images,
+        without the axis T.
       size: (H, W), each at least 16.
       num_landmarks: K, 8 to 16, in the order of ``NAMES``.
-      seed: of everything.
-      identities: different faces; clip i shows face i modulo it. None is one a clip.
-      speed: of the face, root mean square, in pixels a frame and axis at 48 pixels; of
-        turns, changes of size and expressions in proportion. 0 holds all still.
+      seed: of everything, at least 0.
+      identities: different faces, at least 1; clip i shows face i modulo it. None is
+        one a clip.
+      speed: of the face, root mean square, in pixels a frame and axis at 48 pixels, at
+        least 0; of turns, changes of size and expressions in proportion. 0 holds all
+        still.
       expression: size of the non-rigid changes, 0 to 2.
       pose: size of the differences of place, turn and size between clips, 0 to 2.
-      texture: standard deviation of the textures' grey, on the face and behind it.
-      clutter: strokes and discs behind the face.
-      lighting: share by which light differs over the image and changes with time.
-      noise: standard deviation of the noise of each pixel and frame.
+      texture: standard deviation of the textures' grey, on the face and behind it, at
+        least 0.
+      clutter: strokes and discs behind the face, at least 0.
+      lighting: share by which light differs over the image and changes with time, at
+        least 0.
+      noise: standard deviation of the noise of each pixel and frame, at least 0.
       occluded: share of the clips in which something passes before the face, 0 to 1.
-      annotated_every: only each so many-th frame counts as annotated, from the first.
+      annotated_every: only each so many-th frame counts as annotated, from the first;
+        at least 1. Single images all do.
       flow: adds the flow; it takes ten times as long.
 
     Returns:
@@ -130,33 +143,36 @@ def moving_faces(
       ``flow``.
 
     Raises:
-      InputError: if a number is out of its range.
+      InputError: if a number is no integer where one is asked for, or out of its
+        range.
     """
-    at_least(
+    if not isinstance(flow, bool):
+        raise InputError(f'flow is {flow}; give True or False.')
+    people = clips if identities is None else identities
+    within(
+        num_landmarks=(num_landmarks, 8, len(NAMES)),
+        expression=(expression, 0, 2),
+        pose=(pose, 0, 2),
+        occluded=(occluded, 0, 1),
+    )
+    integers(
         clips=(clips, 1),
         frames=(frames, 1 + flow),
-        size=(min(size), 16),
+        num_landmarks=(num_landmarks, 8),
+        seed=(seed, 0),
         annotated_every=(annotated_every, 1),
-        identities=(clips if identities is None else identities, 1),
+        identities=(people, 1),
+        clutter=(clutter, 0),
+    )
+    at_least(
         speed=(speed, 0),
         texture=(texture, 0),
-        clutter=(clutter, 0),
         lighting=(lighting, 0),
         noise=(noise, 0),
     )
-    if not 8 <= num_landmarks <= len(NAMES):
-        raise InputError(f'num_landmarks is {num_landmarks}; give 8 to {len(NAMES)}.')
-    for name, number, most in (
-        ('expression', expression, 2),
-        ('pose', pose, 2),
-        ('occluded', occluded, 1),
-    ):
-        if not 0 <= number <= most:
-            raise InputError(f'{name} is {number}; give 0 to {most}.')
-    people = clips if identities is None else identities
     options = _Options(
         frames=frames,
-        size=(int(size[0]), int(size[1])),
+        size=sides(size),
         num_landmarks=num_landmarks,
         seed=seed,
         identities=people,

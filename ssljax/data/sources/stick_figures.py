@@ -12,7 +12,15 @@ import numpy as np
 
 from ssljax.contracts import InputError
 from ssljax.data.sources import generated, scenes
-from ssljax.data.sources.generated import Generated, at_least, over, stroke
+from ssljax.data.sources.generated import (
+    Generated,
+    are_integers,
+    integers,
+    over,
+    sides,
+    stroke,
+    within,
+)
 
 NAMES = (
     *('right ankle', 'right knee', 'right hip', 'left hip', 'left knee', 'left ankle'),
@@ -27,8 +35,6 @@ LIMBS = (
     *((14, 15), (6, 2), (2, 1), (1, 0), (6, 3), (3, 4), (4, 5)),
 )
 """Joints that a stick links, from the body outwards; a tree with its root at 6."""
-TORSO = (7, 6)
-"""Thorax and pelvis, whose distance is a unit of errors as good as a head's."""
 
 _PARTS = (0, 0, 0, 0, 0, 1, 0, 0, 1, 2, 2, 2, 2, 2, 2)  # whose colour a limb has
 
@@ -54,12 +60,12 @@ def stick_figures(
     same pose.
 
     Args:
-      rows: of the Source.
+      rows: of the Source, at least 1.
       size: (H, W), each at least 16.
-      seed: of everything.
+      seed: of everything, at least 0.
       targets: adds rows of another domain behind these, which are then of shift 0 and
         the training part; so many each to train on without labels, to choose by and to
-        test on.
+        test on, or none.
       shift: of the domain, or of that other one, 0 to 1. At 0, light sticks of a few
         hues stand before an even, dark background. Towards 1 hues and contrast become
         arbitrary, backgrounds textured and full of sticks, light uneven, pixels noisy,
@@ -72,25 +78,24 @@ def stick_figures(
       targets ``part`` [] int32, by which ``data.read`` parts them.
 
     Raises:
-      InputError: if a number is out of its range.
+      InputError: if a number is no integer where one is asked for, or out of its
+        range.
     """
-    at_least(rows=(rows, 1), size=(min(size), 16))
-    if not 0 <= shift <= 1:
-        raise InputError(f'shift is {shift}; give 0 to 1.')
-    sides = (int(size[0]), int(size[1]))
+    integers(rows=(rows, 1), seed=(seed, 0))
+    within(shift=(shift, 0, 1))
     if targets is None:
-        options = _Options(sides, seed, shift, 0)
+        options = _Options(sides(size), seed, shift, 0)
         return Generated(
             _row, options, rows, columns={'annotated': np.ones(rows, bool)}
         )
-    if len(targets) != 3 or min(targets) < 0:
-        raise InputError(f'targets is {targets}; give three numbers, 0 or more.')
+    if not are_integers(targets, 3, 0):
+        raise InputError(f'targets is {targets}; give three integers, 0 or more.')
     unlabelled, validation, test = targets
     part = np.repeat([0, 3, 1, 2], [rows, unlabelled, validation, test]).astype(
         np.int32
     )
     columns = {'annotated': part != 3, 'part': part}
-    options = _Options(sides, seed, shift, rows)
+    options = _Options(sides(size), seed, shift, rows)
     return Generated(_row, options, len(part), columns=columns)
 
 

@@ -49,7 +49,14 @@ def test_dots_are_drawn_at_their_points():
 
 @pytest.mark.parametrize(
     ('options', 'message'),
-    [({'most': 0}, 'most is 0'), ({'noise': -1.0}, r'noise is -1.0')],
+    [
+        ({'most': 0}, 'most is 0'),
+        ({'most': 3.5}, 'most is 3.5; give an integer of at least 1'),
+        ({'noise': -1.0}, r'noise is -1.0'),
+        ({'size': 32}, r'size is 32; give \(H, W\)'),
+        ({'size': (32, 8)}, r'size is \(32, 8\); give \(H, W\)'),
+        ({'seed': -1}, 'seed is -1; give an integer of at least 0'),
+    ],
 )
 def test_impossible_options(options, message):
     with pytest.raises(InputError, match=message):

@@ -56,14 +56,25 @@ def test_a_row_depends_on_seed_and_number_alone():
     other = moving_faces.moving_faces(2, seed=6, identities=2, **options)
     assert np.abs(few[1]['image'] - other[1]['image']).max() > 0.1
     assert np.abs(few[1]['image'] - many[3]['image']).max() > 0.1
-    # One person in rows 1 and 3: the same shape but for motion, and not that of row 0.
-    assert [int(many[i]['person']) for i in range(4)] == [0, 1, 0, 1]
-    assert few.fingerprint() != other.fingerprint() != many.fingerprint()
+    assert len({source.fingerprint() for source in (few, other, many)}) == 3
     assert pickle.loads(pickle.dumps(few)).fingerprint() == few.fingerprint()
     with pytest.raises(IndexError):
         few[2]
     memory, bad = sources.decoded(few)
     assert not bad and memory.fields['image'].shape == (2, 3, 24, 24, 1)
+
+
+def test_a_person_has_one_shape():
+    source = moving_faces.moving_faces(4, 1, (24, 24), identities=2, expression=0.0)
+    assert [int(row['person']) for row in source] == [0, 1, 0, 1]
+    places = np.stack([row['landmarks'] for row in source]).astype(np.float64)
+    # Without expressions a face is moved, turned and sized: as complex numbers that is
+    # a sum and a product, which the angle between two faces does not see.
+    flat = places @ (1, 1j) - (places @ (1, 1j)).mean(1, keepdims=True)
+    flat /= np.linalg.norm(flat, axis=1, keepdims=True)
+    apart = 1 - np.abs(flat.conj() @ flat.T)
+    assert max(apart[0, 2], apart[1, 3]) < 1e-9
+    assert min(apart[0, 1], apart[0, 3], apart[2, 1], apart[2, 3]) > 1e-3
 
 
 def test_flow_carries_landmarks_and_picture():
@@ -122,18 +133,45 @@ def test_mirror_is_its_own_inverse():
     for left, right in enumerate(MIRROR):
         swapped = NAMES[left].replace('left', '?').replace('right', 'left')
         assert swapped.replace('?', 'right') == NAMES[right]
-    # What one face shares with its mirror holds for every K between 8 and 16 too.
-    assert all(max(MIRROR[:k]) < k for k in (8, 10, 14, 16))
+    # Of the other numbers of landmarks some landmark lacks its partner.
+    mirrored = [k for k in range(8, 17) if set(MIRROR[:k]) == set(range(k))]
+    assert mirrored == [8, 9, 10, 14, 16]
+
+
+@pytest.mark.parametrize('k', range(8, 17))
+def test_faces_have_the_first_landmarks(k):
+    options = {'clips': 2, 'frames': 1, 'size': (16, 16)}
+    some, every = (
+        moving_faces.moving_faces(**options, num_landmarks=number)[1]
+        for number in (k, 16)
+    )
+    np.testing.assert_array_equal(some['landmarks'], every['landmarks'][:k])
+    np.testing.assert_array_equal(some['image'], every['image'])
 
 
 @pytest.mark.parametrize(
     ('options', 'message'),
     [
         ({'num_landmarks': 7}, 'num_landmarks is 7; give 8 to 16'),
-        ({'size': (8, 32)}, 'size is 8'),
+        ({'num_landmarks': 17}, 'num_landmarks is 17; give 8 to 16'),
+        ({'num_landmarks': 9.5}, 'num_landmarks is 9.5; give an integer'),
+        ({'size': (8, 32)}, r'size is \(8, 32\); give \(H, W\) or HxW, integers of at'),
+        ({'size': 48}, r'size is 48; give \(H, W\)'),
+        ({'size': (48, 48, 48)}, r'size is \(48, 48, 48\); give \(H, W\)'),
+        ({'size': (48, 48.5)}, r'size is \(48, 48.5\); give \(H, W\)'),
         ({'frames': 0}, 'frames is 0'),
-        ({'frames': 1, 'flow': True}, 'frames is 1; give at least 2'),
-        ({'occluded': 2.0}, 'occluded is 2.0'),
+        ({'frames': 2.5}, 'frames is 2.5; give an integer of at least 1'),
+        ({'frames': 1, 'flow': True}, 'frames is 1; give an integer of at least 2'),
+        ({'flow': 2}, 'flow is 2; give True or False'),
+        ({'seed': -1}, 'seed is -1; give an integer of at least 0'),
+        ({'seed': 1.5}, 'seed is 1.5; give an integer'),
+        ({'identities': 0}, 'identities is 0; give an integer of at least 1'),
+        ({'annotated_every': 1.5}, 'annotated_every is 1.5; give an integer'),
+        ({'clutter': 2.5}, 'clutter is 2.5; give an integer'),
+        ({'clips': True}, 'clips is True; give an integer'),
+        ({'noise': (1, 2)}, r'noise is \(1, 2\); give at least 0'),
+        ({'occluded': 2.0}, 'occluded is 2.0; give 0 to 1'),
+        ({'pose': (1, 2)}, r'pose is \(1, 2\); give 0 to 2'),
         ({'speed': float('nan')}, 'speed is nan'),
         ({'clips': 0}, 'clips is 0'),
     ],

@@ -55,7 +55,14 @@ def test_limbs_are_a_tree_and_the_mirror_keeps_it():
 
 @pytest.mark.parametrize(
     ('options', 'message'),
-    [({'shift': 1.5}, 'shift is 1.5'), ({'size': (8, 8)}, 'size is 8')],
+    [
+        ({'shift': 1.5}, 'shift is 1.5; give 0 to 1'),
+        ({'size': (8, 8)}, r'size is \(8, 8\); give \(H, W\)'),
+        ({'seed': 1.5}, 'seed is 1.5; give an integer of at least 0'),
+        ({'targets': 400}, 'targets is 400; give three integers'),
+        ({'targets': (4, 1.5, 2)}, r'targets is \(4, 1.5, 2\); give three integers'),
+        ({'targets': (4, 2, -1)}, r'targets is \(4, 2, -1\); give three integers'),
+    ],
 )
 def test_impossible_options(options, message):
     with pytest.raises(InputError, match=message):
