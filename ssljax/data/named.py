@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import inspect
 import os
 from collections.abc import Callable, Mapping
@@ -33,6 +34,37 @@ READERS = MappingProxyType(
 )
 """What may stand before a colon, and how to read what stands after it."""
 
+
+
+def _listed(read: Callable[..., tuple[sources.Source, Parts]]) -> Callable:
+    """A reader of a file that names pictures, and of their folder, after a comma."""
+
+    def both(rest: str, cut: sources.Cut) -> tuple[sources.Source, Parts]:
+        path, _, folder = rest.partition(',')
+        if not folder:
+            raise InputError(
+                f'{rest} names no folder of pictures; give <file>,<folder>, such as '
+                'coco:annotations/person_keypoints_val2017.json,val2017.'
+            )
+        return read(path, folder, cut)
+
+    return both
+
+
+CROPPED: Mapping[str, Callable[[str, sources.Cut], tuple[sources.Source, Parts]]]
+CROPPED = MappingProxyType(
+    {
+        '300vw': sources.faces_300vw,
+        '300w': sources.faces_300w,
+        'aflw': _listed(functools.partial(sources.face_list, num_landmarks=19)),
+        'coco': _listed(sources.coco_keypoints),
+        'lsp': sources.lsp,
+        'mpii': _listed(sources.mpii),
+        'wflw': sources.wflw,
+    }
+)
+"""The same of faces and people with landmarks, which are cut out of their pictures."""
+
 GENERATORS: Mapping[str, Callable[..., sources.Source]]
 GENERATORS = MappingProxyType(
     {
@@ -47,6 +79,7 @@ GENERATORS = MappingProxyType(
 One that draws several parts numbers them in its column 'part', as ``PARTS`` do."""
 
 PARTS = ('train', 'validation', 'test', 'unlabelled')
+PREFIXES = (*READERS, *CROPPED)
 
 
 def read(
@@ -61,7 +94,8 @@ def read(
 
     - 'digits': scikit-learn's.
     - 'moving_faces:clips=200,frames=10', and the other generators.
-    - 'cifar10:/path', and the other prefixes of ``READERS``.
+    - 'cifar10:/path', and the other prefixes of ``READERS`` and ``CROPPED``; the latter
+      need a size.
     - An .npz: ``sources.npz``.
     - A .csv or .jsonl of ``path`` and ``label``: ``sources.table``, over its folder.
     - A folder that ``experiments.prepare`` wrote.
@@ -70,8 +104,9 @@ def read(
 
     Args:
       name: as above.
-      size: (H, W) to resize pictures to; None if all have the same. What 'masks:' reads
-        is filled up to it instead, also volumes to (Z, H, W).
+      size: (H, W) to resize pictures to, and what ``CROPPED`` cuts out; None if all
+        have the same. What 'masks:' reads is filled up to it instead, also volumes to
+        (Z, H, W).
       channels: of pictures, 1 grey or 3 RGB; None is 1 if all are grey, else 3.
       rate: samples a second, of sounds.
       seconds: length of sounds.
@@ -90,6 +125,15 @@ def read(
         return sources.mask_folder(rest, size=size)
     if rest and prefix in READERS:
         return READERS[prefix](rest)
+    if rest and prefix in CROPPED:
+        if size is None:
+            raise InputError(
+                f'size is None; {prefix} cuts faces or people out of pictures: give '
+                'the size of these crops, (H, W).'
+            )
+        height, width = size
+        cut = sources.Cut((height, width), channels=channels or 3)
+        return CROPPED[prefix](rest, cut)
     if prefix in GENERATORS:
         drawn = _generated(prefix, rest)
         part = drawn.columns.get('part', np.zeros(len(drawn), np.int32))
@@ -112,12 +156,12 @@ def read(
         if path.suffix or path.name != name:
             raise InputError(
                 f'{name} does not exist; give the path of a folder, .npz, .csv or '
-                f'.jsonl, digits, or <path> after one of {":, ".join(READERS)}:.'
+                f'.jsonl, digits, or <path> after one of {":, ".join(PREFIXES)}:.'
             )
         checks.known(
             'name (or the path of a folder, .npz, .csv or .jsonl)',
             prefix,
-            ['digits', *READERS],
+            ['digits', *PREFIXES],
         )
         raise InputError(f'name is {name!r}; give {prefix}:<path>.')
     return source, {'train': np.arange(len(source), dtype=np.int32)}
@@ -126,7 +170,7 @@ def read(
 def short(name: str | os.PathLike[str]) -> str:
     """Returns a data set's name without the path of its folder."""
     prefix, _, rest = os.fspath(name).partition(':')
-    if prefix in READERS and prefix not in ('records', 'tfds') and rest:
+    if prefix in PREFIXES and prefix not in ('records', 'tfds') and rest:
         return prefix
     if prefix in GENERATORS:
         return prefix

@@ -97,6 +97,15 @@ def test_names_and_prefixes(tmp_path):
     for prefix in set(named.READERS) - {'tfds'}:
         with pytest.raises(InputError, match='missing'):
             data.read(f'{prefix}:{tmp_path}/missing')
+    for prefix in named.CROPPED:
+        both = f'{prefix}:{tmp_path}/missing,{tmp_path}'
+        with pytest.raises(InputError, match='missing'):
+            data.read(both, size=(16, 16))
+        with pytest.raises(InputError, match=f'{prefix} cuts .* give the size'):
+            data.read(both)
+        assert named.short(both) == prefix
+    with pytest.raises(InputError, match='give <file>,<folder>, such as coco:'):
+        data.read('mpii:train.json', size=(16, 16))
     for name in (tmp_path / 'missing', 'photos/', 'mine.npy'):
         with pytest.raises(InputError, match=f'{name} does not exist'):
             data.read(name)

@@ -1,12 +1,12 @@
 """TSAL (2020, arXiv 2012.06711) at its scale: 68 landmarks, 256x256, clips of ten.
 
     python -m experiments.train --config=experiments/configs/w300/tsal.py \
-        --config.data=<clips.npz>
+        --config.data=300vw:<folder>
 
-The file holds ``image`` [N, 10, 256, 256, 3], ``landmarks``, ``visible`` and
-``annotated`` as ``data.sources.video_files`` reads them from 300-VW. After the colon
-another method: ``tsal.py:sbr``. Numbers of the release: 8 clips a step, 150 epochs, SGD
-of 5e-5 with Nesterov momentum, sigma 6; its VGG16 is a network of the same stride here.
+The folder is that of 300-VW's videos, their frames extracted beforehand
+(``data.sources.faces_300vw``). After the colon another method: ``tsal.py:sbr``. Numbers
+of the release: 8 clips a step, 150 epochs, SGD of 5e-5 with Nesterov momentum, sigma 6;
+its VGG16 is a network of the same stride here.
 
 Time: not measured; memory and FLOPs in experiments/results/traced.md.
 Score: not run. Published tables could not be read.
@@ -42,7 +42,7 @@ def get_config(name='tsal'):
     }
     moved = {'degrees': 20.0, 'scale': (0.9, 1.1), 'translate': 0.1}
     config = base(
-        'clips.npz',
+        '300vw:data/300VW',
         name,
         network=network,
         views={'weak': {'affine': moved}, 'strong': {'affine': moved}},
@@ -58,6 +58,7 @@ def get_config(name='tsal'):
         }
     )
     config.networks.tracker = ConfigDict({'name': 'flow_cnn', 'channels': (16, 32, 64)})
+    config.reading = {'size': (256, 256), 'groups': 'video'}
     config.labels = 945  # clips whose every frame is annotated: a tenth of 300-VW's
     config.optimizer = ConfigDict(
         {'name': 'sgd', 'lr': 5e-5, 'weight_decay': 5e-4, 'warmup': 0}

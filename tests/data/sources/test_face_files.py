@@ -282,3 +282,31 @@ def test_300vw_sparsely_annotated(tmp_path):
     (tmp_path / 'none').mkdir()
     with pytest.raises(InputError, match='no videos'):
         video_files.faces_300vw(tmp_path / 'none', CUT)
+
+
+def test_a_job_s_data_by_prefixes(tmp_path):
+    """Clips of three videos, of which none is in two parts; and a list of faces."""
+    for video in ('001', '002', '003'):
+        for frame in range(1, 7):
+            _picture(tmp_path / f'{video}/extraction/{frame:06}.png')
+            points = np.concatenate([POINTS] * 22 + [POINTS[:2]])
+            _pts(tmp_path / f'{video}/annot/{frame:06}.pts', points)
+    loaded = data.load(
+        f'300vw:{tmp_path}',
+        size=(16, 20),
+        channels=1,
+        labels=1,
+        validation=1,
+        test=1,
+        groups='video',
+    )
+    assert loaded.name == '300vw' and len(loaded.source) == 3
+    parts = [set(loaded.rows[name]) for name in ('labelled', 'validation', 'test')]
+    assert [len(part) for part in parts] == [1, 1, 1]
+    assert len(set.union(*parts)) == 3
+    assert loaded.source[0]['image'].shape == (10, 16, 20, 1)
+    path = tmp_path / 'list'
+    path.write_text('001/extraction/000001.png None 6 6 36 36\n')
+    source, _ = data.read(f'aflw:{path},{tmp_path}', size=(16, 16))
+    assert source[0]['landmarks'].shape == (19, 2)
+    assert source[0]['image'].shape == (16, 16, 3)
