@@ -35,7 +35,6 @@ READERS = MappingProxyType(
 """What may stand before a colon, and how to read what stands after it."""
 
 
-
 def _listed(read: Callable[..., tuple[sources.Source, Parts]]) -> Callable:
     """A reader of a file that names pictures, and of their folder, after a comma."""
 
