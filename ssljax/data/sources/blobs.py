@@ -12,7 +12,14 @@ from typing import NamedTuple
 import numpy as np
 
 from ssljax.contracts import InputError
-from ssljax.data.sources.generated import Generated, at_least, edge, over
+from ssljax.data.sources.generated import (
+    Generated,
+    are_integers,
+    at_least,
+    edge,
+    integers,
+    over,
+)
 
 CLASSES = ('background', 'wall', 'cavity')
 
@@ -64,12 +71,8 @@ def blobs(
       InputError: if a number is out of its range.
     """
     sides = spatial(size)
-    at_least(
-        clutter=(clutter, 0),
-        texture=(texture, 0),
-        noise=(noise, 0),
-        label_noise=(label_noise, 0),
-    )
+    integers(clutter=(clutter, 0), seed=(seed, 0))
+    at_least(texture=(texture, 0), noise=(noise, 0), label_noise=(label_noise, 0))
     if label_noise >= 1:
         raise InputError(f'label_noise is {label_noise}; give a share below 1.')
     options = _Options(sides, seed, cases, clutter, texture, noise, label_noise)
@@ -111,7 +114,7 @@ def _row(row: int, o: _Options) -> dict[str, np.ndarray]:
 
 def parted(draw, options, cases, validation, test, classes) -> Generated:
     """Returns a Source that ``data.read`` parts into so many rows each."""
-    at_least(cases=(cases, 1), validation=(validation, 0), test=(test, 0))
+    integers(cases=(cases, 1), validation=(validation, 0), test=(test, 0))
     part = np.repeat([0, 1, 2], [cases, validation, test]).astype(np.int32)
     columns = {'annotated': np.ones(len(part), bool), 'part': part}
     return Generated(draw, options, len(part), columns=columns, classes=classes)
@@ -119,9 +122,10 @@ def parted(draw, options, cases, validation, test, classes) -> Generated:
 
 def spatial(size: tuple[int, ...]) -> tuple[int, ...]:
     """Returns the size of pictures or volumes as integers; refuses any other."""
-    if len(size) not in (2, 3):
-        raise InputError(f'size is {size}; give (H, W) or (Z, H, W).')
-    at_least(size=(min(size), 16))
+    if not (are_integers(size, 2, 16) or are_integers(size, 3, 16)):
+        raise InputError(
+            f'size is {size}; give (H, W) or (Z, H, W), integers of at least 16.'
+        )
     return tuple(map(int, size))
 
 

@@ -10,9 +10,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ssljax.contracts import InputError
 from ssljax.data.sources.blobs import grid, lit, parted, spatial, waves
-from ssljax.data.sources.generated import Generated, at_least, edge, over
+from ssljax.data.sources.generated import (
+    Generated,
+    at_least,
+    edge,
+    integers,
+    over,
+    within,
+)
 
 CLASSES = ('background', 'vessel')
 
@@ -59,9 +65,9 @@ def tubes(
       InputError: if a number is out of its range.
     """
     sides = spatial(size)
-    at_least(trees=(trees, 1), noise=(noise, 0))
-    if not 0 <= label_noise <= 1:
-        raise InputError(f'label_noise is {label_noise}; give a probability in [0, 1].')
+    integers(trees=(trees, 1), seed=(seed, 0))
+    at_least(noise=(noise, 0))
+    within(label_noise=(label_noise, 0, 1))
     options = _Options(sides, seed, cases, trees, noise, label_noise)
     return parted(_row, options, cases, validation, test, CLASSES)
 

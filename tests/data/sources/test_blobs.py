@@ -80,7 +80,10 @@ def test_by_name():
     [
         (lambda: blobs.blobs(0), 'cases is 0'),
         (lambda: blobs.blobs(1, (48,)), r'size is \(48,\)'),
-        (lambda: blobs.blobs(1, (48, 8)), 'size is 8'),
+        (lambda: blobs.blobs(1, (48, 8)), r'size is \(48, 8\)'),
+        (lambda: blobs.blobs(1, 48), 'size is 48; give'),
+        (lambda: blobs.blobs(1, seed=-1), 'seed is -1'),
+        (lambda: tubes.tubes(2.5), 'cases is 2.5'),
         (lambda: blobs.blobs(1, label_noise=1.0), 'label_noise is 1.0'),
         (lambda: tubes.tubes(1, trees=0), 'trees is 0'),
         (lambda: tubes.tubes(1, label_noise=1.5), 'label_noise is 1.5'),
