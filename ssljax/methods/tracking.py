@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from ssljax import shards
-from ssljax.contracts import Example, InputError, Network
+from ssljax.contracts import Array, Example, InputError, Network
 from ssljax.losses.flow import warp_by_flow
 from ssljax.views.prepare import row_keys
 
@@ -80,14 +80,28 @@ def _spoilt(flow, failing: float, key):
     """A flow [B, T - 1, H, W, 2], displaced as a whole in a share of the frames."""
     if not failing:
         return flow
-    rows, frames, *sides, _ = flow.shape
-    most = min(sides) / 4
+    most = min(flow.shape[2:4]) / 4
+    return flow + astray(key, flow, failing, most)[:, :, None, None]
+
+
+def astray(key: Array, like: Array, share: float, most: float) -> Array:
+    """Draws how far off a source is that fails in a share of the frames.
+
+    Args:
+      key: consumed; rows are the same on any number of devices.
+      like: [B, T, ...], what the source says.
+      share: of the frames in which it fails.
+      most: how far it can be off in each direction, uniformly.
+
+    Returns:
+      [B, T, 2] float32, 0 where it does not fail.
+    """
+    rows, frames = like.shape[:2]
 
     def clip(key):
         where, how = jax.random.split(key)
-        fails = jax.random.bernoulli(where, failing, (frames, 1))
+        fails = jax.random.bernoulli(where, share, (frames, 1))
         off = jax.random.uniform(how, (frames, 2), minval=-most, maxval=most)
         return jnp.where(fails, off, 0.0)
 
-    keys = row_keys(key, shards.row_numbers(rows, like=flow))
-    return flow + jax.vmap(clip)(keys)[:, :, None, None]
+    return jax.vmap(clip)(row_keys(key, shards.row_numbers(rows, like=like)))

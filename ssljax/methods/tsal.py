@@ -26,13 +26,14 @@ from ssljax.methods import joint
 from ssljax.methods.learner import Aux, Optimizer, learner, start
 from ssljax.methods.parts import (
     answer_of,
+    check_choice,
     check_clips,
     check_shares,
     choose,
     loss_metrics,
     supervised_terms,
 )
-from ssljax.methods.tracking import tracking
+from ssljax.methods.tracking import astray, tracking
 from ssljax.methods.two_update import average
 from ssljax.schedules import value
 from ssljax.solvers import heatmaps
@@ -56,6 +57,7 @@ def tsal(
     tracker_weight: float = 0.0,
     smoothness: float = 1e-6,
     failing: float = 0.0,
+    fails: str = 'tracker',
     radius: int = 4,
     top: int = 32,
     ratio: float = 1.0,
@@ -100,8 +102,11 @@ def tsal(
         frames that are foretold forward, at full size, where the release goes both ways
         and over the levels of a pyramid.
       smoothness: of their flow's, times 50, and of its length; with a tracker_weight.
-      failing: share of the clips' frames in which a tracker fails: its flow is off by
-        up to a quarter of the side. For the proof that the teacher filters such noise.
+      failing: share of the clips' frames in which a source fails: it is off by up to a
+        quarter of the side in each direction. For the proof that the teacher filters
+        such noise.
+      fails: which: 'tracker', from which both networks learn; or 'centre', of the
+        student's target alone.
       radius: of the soft-argmax, in cells.
       top: candidates of a centre map.
       ratio: unlabelled clips for each labelled one.
@@ -115,8 +120,10 @@ def tsal(
     frames that they foretell, all places are in pixels, each clip by itself.
     """
     check_shares(fusion=fusion, failing=failing, decay=decay)
+    check_choice('fails', fails, ('tracker', 'centre'))
     check_clips(task)
-    follow = tracking(tracker, known=known_flow, failing=failing)
+    lost = failing if fails == 'tracker' else 0.0
+    follow = tracking(tracker, known=known_flow, failing=lost)
     learns = tracker is not None and tracker_weight > 0
     found = {who: answer_of(network, who) for who in WHO}
     ship = choose(ship, found)
@@ -178,6 +185,10 @@ def tsal(
                     own['heatmaps'][..., -1, :, :, :number], stride, radius=radius
                 )
                 target = fused(lesson, stride, number, fusion, radius=radius, top=top)
+                if failing and fails == 'centre':
+                    most = min(clips['image'].shape[2:4]) / 4
+                    off = astray(chance, target, failing, most)[:, :, None]
+                    target += (1 - fusion) * off
                 squares = losses.coordinate_squares(places, target)
                 term = student_weight * masked_mean(squares.mean((1, 2)))
             unsupervised[f'{who}_tracked'] = term

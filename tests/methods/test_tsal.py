@@ -204,6 +204,7 @@ def test_frames_are_foretold_from_their_neighbours(known):
         ({'fusion': 1.5}, 3, 'fusion is 1.5'),
         ({'decay': -0.1}, 3, 'decay is -0.1'),
         ({'failing': 0.5}, 3, 'nothing is tracked'),
+        ({'fails': 'teacher'}, 3, 'fails is'),
         ({'known_flow': True, 'tracker': _shifting()}, 3, 'not both'),
         ({}, None, 'of single images'),
         ({}, 1, 'of single images'),
@@ -215,17 +216,45 @@ def test_refusals(wrong, clip, message):
         methods.tsal(_network(4, 4, None), optax.sgd(0.1), task=task, **wrong)
 
 
-def test_a_centre_that_no_label_teaches_is_no_source():
+def _small(centre, **options):
+    """A method on random clips of two frames, with its state and batch."""
     shapes = {'W0': (12, 12), 'b0': (12,)}
     shapes |= {'Wh0': (12, 5 * 16), 'Wh1': (12, 5 * 16), 'Wc': (12, 16)}
-    params = {name: jnp.ones(x) for name, x in (shapes | {'Wo': (12, 8 * 16)}).items()}
-    task = tasks.landmarks(4, (32, 32, 1), sigma=6.0, clip=2, background=True)
-    method = methods.tsal(
-        _network(4, 4, Variables(params)), optax.sgd(0.1), task=task, fusion=0.5
+    shapes |= {'Wo': (12, 8 * 16)}
+    random = np.random.default_rng(0)
+    params = {n: jnp.asarray(random.normal(size=x), 'f') for n, x in shapes.items()}
+    task = tasks.landmarks(
+        4, (32, 32, 1), sigma=6.0, clip=2, background=True, centre=centre
     )
-    weak = {name: jnp.zeros((2, *x.shape), x.dtype) for name, x in task.example.items()}
+    network = _network(4, 4, Variables(params))
+    method = methods.tsal(network, optax.sgd(0.1), task=task, **options)
+    fields = {**task.example, 'flow': jax.ShapeDtypeStruct((1, 32, 32, 2), np.float32)}
+    weak = {n: jnp.zeros((2, *x.shape), x.dtype) for n, x in fields.items()}
+    weak['image'] = jnp.asarray(random.random((2, 2, 32, 32, 1), np.float32))
     both = {'weak': weak, 'index': jnp.arange(2)}
     batch = {'labelled': both, 'unlabelled': both}
-    state = method.init(jax.random.key(0), batch)
+    return method, method.init(jax.random.key(0), batch), batch
+
+
+def test_a_centre_that_no_label_teaches_is_no_source():
+    method, state, batch = _small(None, fusion=0.5)
     with pytest.raises(InputError, match='give it a centre, or fusion 1'):
         jax.eval_shape(method.step, state, batch)
+
+
+def test_the_source_that_fails_is_whose_it_is():
+    """The tracker is of both networks, the centre of the student's target alone."""
+
+    def tracked(**options):
+        method, state, batch = _small(0, known_flow=True, **options)
+        metrics = jax.jit(method.step)(state, batch)[1]
+        return [float(metrics[f'loss/{who}_tracked']) for who in ('teacher', 'student')]
+
+    right = tracked()
+    by_tracker = tracked(failing=1.0)
+    by_centre = tracked(failing=1.0, fails='centre')
+    assert by_tracker[0] != right[0] and by_tracker[1] != right[1]
+    assert by_centre[0] == right[0] and by_centre[1] > right[1]
+    # A source that has no share in the target can't spoil it.
+    heatmaps_alone = tracked(fusion=1.0)
+    assert tracked(fusion=1.0, failing=1.0, fails='centre') == heatmaps_alone
