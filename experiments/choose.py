@@ -35,7 +35,7 @@ CLASSES = {
 POINTS = {
     'clips, 10 labels': 'clips',
     'faces, 169 labels': 'faces_5',
-    'faces, 34 labels': 'faces_1',
+    'faces, 338 labels': 'faces_10',
 }
 """The same of landmarks."""
 MASKS = {
