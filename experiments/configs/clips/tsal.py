@@ -11,12 +11,12 @@ Score: 16.7 ± 2.7 % NME, 8 seeds: 1.9 ± 2.0 less than the labels alone, 2.9 ±
   than these with the same branch, and level with Mean Teacher with it (-0.3 ± 2.2). By
   known motion 16.5 ± 2.2 %, heatmaps alone (mu 1) 22.1 ± 3.4; the centre alone (mu 0)
   16.8 ± 4.0, 3 seeds (experiments/results/clips_ablation/grid.md). Tracking that fails
-  in three frames of ten does no harm (16.4 ± 2.2), in nine 0.9 ± 1.0 points; the teacher
-  does not filter that: it is 0.1 ± 0.1 worse than its student with lambda 0.6, 0.3 ± 0.2
-  with 0.9, 1.0 ± 0.4 with 0.99; nor what is wrong with the student's centre alone (0.0 ±
-  0.1, 0.2 ± 0.7 with 0.9, 5 seeds; experiments/results/clips/table.md). With lambda 0.999
-  it learns from itself, 20.6 to 22.2 %. The grid was measured at 32x32 in 300 steps
-  before, where neither lambda nor mu made a difference (21.8 to 22.4 %).
+  in three frames of ten does no harm (16.4 ± 2.2), in nine 0.9 ± 1.0 points. The
+  teacher does not filter that: it is 0.1 ± 0.1 worse than its student with lambda 0.6,
+  0.3 ± 0.2 with 0.9, 1.0 ± 0.4 with 0.99; nor what is wrong with the student's centre
+  alone (0.0 ± 0.1, 0.2 ± 0.7 with 0.9, 5 seeds; experiments/results/clips/table.md).
+  With lambda 0.999 it learns from itself, 20.6 to 22.2 %. At 32x32 in 300 steps, as the
+  grid was measured before, neither lambda nor mu made a difference (21.8 to 22.4 %).
   Chosen on validation, known motion, one seed: 17.3 % with weight 0.1, 16.6 with 0.3,
   19.2 with 1; mu 0.75 17.6, mu 0 at weight 0.1 17.5.
 """
