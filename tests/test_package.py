@@ -181,6 +181,8 @@ def test_row_says_what_is_there(row):
         return
     assert callable(catalogue.resolve(row.build))
     assert callable(catalogue.resolve(row.program))
+    module = row.program.partition(':')[0]  # the other commands ask it what answers
+    assert callable(catalogue.resolve(f'{module}:restored'))
     header = ast.get_docstring(ast.parse((ROOT / row.config).read_text())) or ''
     for word in f'--config={row.config}', 'Time:', 'Score:':
         assert word in header, f'{row.config}: its docstring has no {word}'
