@@ -11,9 +11,9 @@ Score: 7.6 ± 0.3 % NME, two paths, 3 seeds, PoseCons 7.6 ± 0.3, PoseDual 7.6 �
   ± 0.4 less than the labels alone, 0.2 ± 0.3 and 0.1 ± 0.4; neither two paths nor two
   networks are better than one (0.0 ± 0.1 each). With weight 1, the paper's, equal pairs
   have 7.7 ± 0.5, easy and hard ones as much; the peaks of their heatmaps are 0.75 and
-  0.77: no collapse (experiments/results/faces_5/table.md). With 338 labels, a tenth, two
-  paths have 7.0 ± 0.6 %, PoseCons 7.1 ± 0.4, each in each seed more than the labels
-  alone, by 0.2 ± 0.3 and 0.2 ± 0.4 (experiments/results/faces_10/table.md).
+  0.77: no collapse (experiments/results/faces_5/table.md). With 338 labels, a tenth,
+  two paths (7.0 ± 0.6 %) and PoseCons (7.1 ± 0.4) have more than the labels alone in
+  each seed, by 0.2 ± 0.3 and 0.2 ± 0.4 (experiments/results/faces_10/table.md).
   Chosen on validation with half of the channels, one seed, PoseCons: 10.7 % with weight
   0.3, 11.1 with 1.
 """
