@@ -144,8 +144,7 @@ def test_generated_by_name():
         ('moving_faces:clips=2,size=48', r'size is 48; give \(H, W\) or HxW'),
         ('dots:rows=2,size=48x48x48', r'size is \(48, 48, 48\); give \(H, W\) or HxW'),
         ('stick_figures:rows=2,targets=4', 'targets is 4; give three integers'),
-        # What a generator does not check itself.
-        ('blobs:cases=2,size=48', 'size=48 has a number or a HxW where it takes none'),
+        ('blobs:cases=2,size=48', r'size is 48; give \(H, W\) or \(Z, H, W\)'),
     ):
         with pytest.raises(InputError, match=message):
             named.read(name)
