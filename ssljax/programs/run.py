@@ -244,17 +244,14 @@ class Run:
           InputError: if there is no whole checkpoint, or one of another method.
         """
         folder = self._folder(name) / 'checkpoints'
-        none = InputError(f'{folder} holds no whole checkpoint of a fit {name!r}.')
-        newest_first = checkpoints.steps(folder)[::-1]
-        if not newest_first:
-            raise none
         try:
             like = fit.initial(method, self.key(name), feed(0), given, self.layout)
         finally:
             getattr(feed, 'close', lambda: None)()
+        newest_first = reversed(checkpoints.steps(folder))
         found = checkpoints.restore(folder, newest_first, like._replace(frozen={}))
         if found is None:
-            raise none
+            raise InputError(f'{folder} holds no whole checkpoint of a fit {name!r}.')
         frozen = like.frozen
         if jax.tree.leaves(frozen):
             try:
